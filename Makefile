@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# Thin wrappers: each target is one or two commands of the tools in .venv. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+SEED ?=
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+.PHONY: help setup demo test verilog sim lint clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## create .venv with everything pinned (again only when pyproject.toml changes)
+
+$(STAMP): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or newer, or name one: make setup PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"error: Python {v[0]}.{v[1]} is too old, 3.11 or newer is needed; name one: make setup PYTHON=python3.12")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: Python has no ensurepip or venv; install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@command -v g++ >/dev/null || { echo "error: g++ not found; install it (Debian and Ubuntu: apt install g++)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$$($(BIN)/python -m verif.sim.toolchain --extras)]"
+	@touch $@
+	@echo "ready: see what else there is with 'make', or check the tools with '$(BIN)/nms doctor'"
+
+demo: $(STAMP) ## select samples with the generated hardware and train on them
+	$(BIN)/nms demo --out build/demo
+
+test: $(STAMP) ## tool check, then all tests but the slow ones
+	$(BIN)/nms doctor
+	$(PYTEST) -m "not slow" verif
+
+verilog: $(STAMP) ## Verilog and manifest of the presets edge and tiny in build/rtl
+	$(BIN)/nms verilog --preset edge --out build/rtl
+	$(BIN)/nms verilog --preset tiny --out build/rtl
+
+sim: $(STAMP) ## full cocotb and compiled regressions in Verilator (SEED=n replays one)
+	$(BIN)/nms doctor
+	$(if $(SEED),COCOTB_RANDOM_SEED=$(SEED)) $(PYTEST) verif/cocotb verif/sim
+
+lint: $(STAMP) ## ruff (lint and format) and pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+clean: ## remove build/ and caches (.venv stays)
+	rm -rf build .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -path ./.venv -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
