@@ -1,2 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixed-point functions, integer in and integer out."""
+"""Fixed-point arithmetic of the datapath: the units that `hw/arith` builds, as exact integer functions."""
+
+from golden.arith.exp2 import exp2, mantissa
+from golden.arith.log2 import floor_log2, log2
+from golden.arith.reciprocal import reciprocal
+from golden.arith.rounding import divide_round, round_shift, saturate
+
+__all__ = [
+    "divide_round",
+    "exp2",
+    "floor_log2",
+    "log2",
+    "mantissa",
+    "reciprocal",
+    "round_shift",
+    "saturate",
+]
