@@ -21,15 +21,15 @@ _TABLE_16 = _table(16)
 @vectorize(["int64(int64, int64)"], cache=True)
 def reciprocal_mantissa(x, fraction_bits):
     """The mantissa v of 1/x = v * 2^-(fraction_bits + floor(log2 x)); fraction_bits is 12 or 16."""
-    residual_bits = fraction_bits - 4
-    fraction = fraction_below_leading_one(x, fraction_bits // 2 + residual_bits)
+    residual_bits = fraction_bits // 2 + 4
+    fraction = fraction_below_leading_one(x, fraction_bits + 4)
     index = fraction >> residual_bits
     rest = fraction & ((1 << residual_bits) - 1)
     if fraction_bits == 12:
         here, after = _TABLE_12[index], _TABLE_12[index + 1]
     else:
         here, after = _TABLE_16[index], _TABLE_16[index + 1]
-    return round_shift((here << residual_bits) - (here - after) * rest, fraction_bits - 2)
+    return round_shift((here << residual_bits) - (here - after) * rest, residual_bits + 2)
 
 
 def reciprocal(x: np.ndarray | int, fraction_bits: int) -> tuple[np.ndarray, np.ndarray]:
