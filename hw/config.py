@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an accelerator is generated for: sizes, named presets and the widths that follow."""
+
+import dataclasses
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+CODE_WIDTH = 13
+"""Bits of the inverse-temperature code c: beta = 2^(c/256 - 28)."""
+
+LIMITS = {
+    "samples": (2, 1 << 16),
+    "features": (1, 1 << 12),  # distances below 2^28: at the smallest beta no weight is below 1/2
+    "rows": (1, 256),
+    "lanes": (1, 128),
+    "neighbours": (1, (1 << 16) - 1),
+}
+"""Smallest and largest value of each size."""
+
+
+def width_for(maximum: int) -> int:
+    """Bits of an unsigned number 0..maximum (at least one)."""
+    return max(maximum.bit_length(), 1)
+
+
+def distance_maximum(features: int) -> int:
+    """Largest squared distance of two samples with this many unsigned bytes: features * 255^2."""
+    return features * 255**2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """The sizes an accelerator is generated with; any illegal value or combination is a ValueError.
+
+    Parameters
+    ----------
+    name: lower-case letters, digits and underscores, a letter first; names modules and files.
+    samples: most samples in a tile, n <= samples; 2..65536.
+    features: most reduced features of a sample, F <= features; 1..4096, a multiple of lanes.
+    rows: samples held by the distance array (R); 1..256, at most samples.
+    lanes: bytes a beat (W); 1..128, a power of two.
+    neighbours: most neighbours kept for a sample (K); 1..samples - 1.
+    """
+
+    name: str
+    samples: int
+    features: int
+    rows: int
+    lanes: int
+    neighbours: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
+            raise ValueError(
+                f"name is {self.name!r}: it must start with a lower-case letter and hold only "
+                "lower-case letters, digits and underscores"
+            )
+        for key, (low, high) in LIMITS.items():
+            value = getattr(self, key)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise ValueError(f"{key} is {value!r}: it must be an integer from {low} to {high}")
+            if not low <= value <= high:
+                raise ValueError(f"{key} is {value}: it must be from {low} to {high}")
+        if self.lanes & (self.lanes - 1):
+            raise ValueError(f"lanes is {self.lanes}: it must be a power of two")
+        if self.features % self.lanes:
+            raise ValueError(
+                f"features is {self.features}: it must be a multiple of lanes, "
+                f"which is {self.lanes}"
+            )
+        if self.rows > self.samples:
+            raise ValueError(
+                f"rows is {self.rows}: it must be at most samples, which is {self.samples}"
+            )
+        if self.neighbours >= self.samples:
+            raise ValueError(
+                f"neighbours is {self.neighbours}: it must be less than samples, "
+                f"which is {self.samples}"
+            )
+
+    @property
+    def beats(self) -> int:
+        """Most beats a sample: features / lanes."""
+        return self.features // self.lanes
+
+    @property
+    def beats_width(self) -> int:
+        """Bits of a number of beats, 0..beats."""
+        return width_for(self.beats)
+
+    @property
+    def count_width(self) -> int:
+        """Bits of a number of samples, 0..samples."""
+        return width_for(self.samples)
+
+    @property
+    def index_width(self) -> int:
+        """Bits of a sample's position in the tile, 0..samples - 1."""
+        return width_for(self.samples - 1)
+
+    @property
+    def neighbours_width(self) -> int:
+        """Bits of a number of neighbours, 0..neighbours."""
+        return width_for(self.neighbours)
+
+    @property
+    def distance_width(self) -> int:
+        """Bits of a squared distance, 0..features * 255^2."""
+        return width_for(distance_maximum(self.features))
+
+    @property
+    def code_width(self) -> int:
+        """Bits of the inverse-temperature code."""
+        return CODE_WIDTH
+
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Configuration(name="tiny", samples=32, features=8, rows=2, lanes=4, neighbours=8),
+        Configuration(name="edge", samples=1024, features=64, rows=8, lanes=16, neighbours=64),
+        Configuration(name="wide", samples=2048, features=128, rows=32, lanes=32, neighbours=128),
+    )
+}
+"""tiny: tests in seconds. edge: a small FPGA or a corner of a chip. wide: a large FPGA or chip."""
+
+
+def load(source: str | Path) -> Configuration:
+    """The preset of that name, else the configuration in that TOML file.
+
+    The file holds one line for each field of Configuration, and nothing else. Raises ValueError,
+    naming the file and what is wrong with it.
+    """
+    if str(source) in PRESETS:
+        return PRESETS[str(source)]
+    path = Path(source)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise ValueError(
+            f"{source} is neither a preset ({', '.join(PRESETS)}) nor a configuration file"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(f"{path}: cannot be read as TOML: {error}") from None
+    keys = [field.name for field in dataclasses.fields(Configuration)]
+    if unknown := [key for key in content if key not in keys]:
+        raise ValueError(f"{path}: unknown key {unknown[0]!r}; the keys are {', '.join(keys)}")
+    if missing := [key for key in keys if key not in content]:
+        raise ValueError(f"{path}: key {missing[0]!r} is missing; the keys are {', '.join(keys)}")
+    try:
+        return Configuration(**content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
