@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nms command: each sub-command is one function in a module of its own, registered here."""
+"""The nms command: each sub-command is one function in a module of its own, registered here.
+
+Those modules import what is slow (numba, amaranth, torch) inside their functions, so that
+`nms --help` answers at once.
+"""
 
 import typer
+
+from host import doctor, verilog
 
 app = typer.Typer(
     name="nms",
@@ -10,7 +16,5 @@ app = typer.Typer(
     help="Near-memory sample selection: hardware generator, simulators and host tool.",
 )
 
-
-@app.callback()
-def main() -> None:
-    """Near-memory sample selection: hardware generator, simulators and host tool."""
+app.command("doctor")(doctor.doctor)
+app.command("verilog")(verilog.verilog)

