@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""log2 of an integer: the leading one, then a table with linear interpolation."""
+
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+
+from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.arith.normalise import Normalise
+from hw.config import width_for
+
+FRACTION_BITS = 16
+"""Fraction bits of the result."""
+
+INDEX_BITS = 8
+"""Address bits of the table."""
+
+REMAINDER_BITS = 12
+"""Bits of the interpolation."""
+
+GUARD_BITS = 2
+"""Fraction bits of the table beyond those of the result."""
+
+
+def log2_table() -> list[int]:
+    """B[j] = round(2^18 * log2(1 + j/256)) for j = 0..256.
+
+    From 50 decimal digits; no entry is within 10^-20 of a tie, so the rounding is certain.
+    """
+    table = []
+    with localcontext() as context:
+        context.prec = 50
+        for j in range((1 << INDEX_BITS) + 1):
+            octaves = (1 + Decimal(j) / (1 << INDEX_BITS)).ln() / Decimal(2).ln()
+            value = octaves * (1 << FRACTION_BITS + GUARD_BITS)
+            nearest = value.to_integral_value(ROUND_HALF_EVEN)
+            assert abs(value - nearest) < Decimal("0.5") - Decimal("1e-20")
+            table.append(int(nearest))
+    return table
+
+
+class Log2(wiring.Component):
+    """Binary logarithm of an integer.
+
+    Equation: with e = floor(log2(x)), i the 8 bits below the leading one, r the 12 bits below those
+    and B of log2_table(),
+
+        log2 = (e << 16) + round_shift((B[i] << 12) + (B[i+1] - B[i]) * r, 14)
+
+    x = 0 gives 0, as x = 1 does (docs/numerics.md).
+
+    Flow control: none; x is taken in every cycle.
+
+    Latency: `latency` cycles. Throughput: one result a cycle.
+
+    Parameters
+    ----------
+    width: bits of x, at least 1.
+
+    Members
+    -------
+    x: In(width), 1..2^width - 1.
+    log2: Out(16 + bits of width), U.16, 0..width * 2^16.
+    """
+
+    latency = Normalise.latency + 4
+
+    def __init__(self, width: int):
+        self.width = width
+        super().__init__({"x": In(width), "log2": Out(width_for(width << FRACTION_BITS))})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.normalise = normalise = Normalise(self.width, INDEX_BITS + REMAINDER_BITS)
+        m.d.comb += normalise.x.eq(self.x)
+
+        values = log2_table()
+        steps = [high - low for low, high in zip(values, values[1:], strict=False)]
+        # B[i] is always below 2^18, and 2^13, the rounding term, is 2 at its place
+        entry = data.StructLayout(
+            {
+                "value": unsigned(FRACTION_BITS + GUARD_BITS),
+                "step": unsigned(width_for(max(steps))),
+            }
+        )
+        half = 1 << GUARD_BITS - 1
+        m.submodules.table = table = memory.Memory(
+            shape=entry,
+            depth=1 << INDEX_BITS,
+            init=[
+                {"value": value + half, "step": step}
+                for value, step in zip(values, steps, strict=False)
+            ],
+        )
+        port = table.read_port()
+        m.d.comb += port.addr.eq(normalise.fraction[REMAINDER_BITS:])
+
+        # cycle 2: read
+        exponent_2 = Signal.like(normalise.exponent, reset_less=True)
+        remainder_2 = Signal(REMAINDER_BITS, reset_less=True)
+        m.d.sync += [
+            exponent_2.eq(normalise.exponent),
+            remainder_2.eq(normalise.fraction[:REMAINDER_BITS]),
+        ]
+        # cycle 3: a register behind the memory, whose own output is slow
+        exponent_3 = Signal.like(exponent_2)
+        remainder_3 = Signal.like(remainder_2)
+        entry_3 = Signal(entry, reset_less=True)
+        m.d.sync += [
+            exponent_3.eq(exponent_2),
+            remainder_3.eq(remainder_2),
+            entry_3.eq(port.data),
+        ]
+        # cycle 4: multiply
+        base_4 = Signal(len(entry_3.value) + len(exponent_3), reset_less=True)
+        product_4 = Signal(len(entry_3.step) + REMAINDER_BITS, reset_less=True)
+        m.d.sync += [
+            base_4.eq(Cat(entry_3.value, exponent_3)),
+            product_4.eq(entry_3.step * remainder_3),
+        ]
+        # cycle 5: add; the low bits of the base are zero, so those of the product only drop
+        m.d.sync += self.log2.eq((base_4 + product_4[REMAINDER_BITS:]) >> GUARD_BITS)
+        return m
