@@ -8,6 +8,7 @@ Those modules import what is slow (numba, amaranth, torch) inside their function
 import typer
 
 from host import doctor, verilog
+from host.commands.select import select
 
 app = typer.Typer(
     name="nms",
@@ -18,3 +19,4 @@ app = typer.Typer(
 
 app.command("doctor")(doctor.doctor)
 app.command("verilog")(verilog.verilog)
+app.command("select")(select)

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which samples of a data set are worth training on, chosen by DE-SNE class by class.
+
+Each class gets its share of the budget, is cut into tiles that fit the hardware's sample store, and
+a back end embeds every tile and spends the tile's budget on its map. Tiles are independent, so all
+cores work.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from golden.desne import Parameters, TileResult
+from golden.desne.reduce import ReduceTable, make_table
+from golden.desne.tiles import class_budgets, plan_class
+from host.backends import make_backend
+from host.datasets import Dataset
+from host.errors import SelectionError
+from host.selection_file import SelectionFile, make_document
+
+DEFAULT_PERPLEXITY = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a user can ask of a selection. `perplexity` None: see default_perplexity()."""
+
+    keep: float
+    rule: str = "curve"
+    drop: float = 0.25
+    features: int = 64
+    perplexity: float | None = None
+    neighbours: int = 64
+    iterations: int = 50
+    tile: int = 1024
+    tiles: str = "auto"
+    seed: int = 1
+    limit: int | None = None
+    backend: str = "golden"
+    jobs: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.keep <= 1:
+            raise SelectionError(f"keep {self.keep:g} must be above 0 and at most 1")
+        if self.tiles not in ("auto", "all"):
+            raise SelectionError(f"tiles {self.tiles!r} must be 'auto' or 'all'")
+        for name, least in (("features", 1), ("tile", 2), ("limit", 1), ("jobs", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise SelectionError(f"{name} {value} must be at least {least}")
+        if self.seed < 0:
+            raise SelectionError(f"seed {self.seed} must not be negative")
+        if self.perplexity is not None and not self.perplexity >= 1:
+            raise SelectionError(f"perplexity {self.perplexity:g} must be at least 1")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile: its class, its samples (ascending indices), its budget and what came out."""
+
+    label: int
+    indices: np.ndarray
+    budget: int
+    result: TileResult
+
+
+@dataclass(frozen=True)
+class Selection(SelectionFile):
+    """A selection with the tiles it was made from."""
+
+    tiles: list[Tile]
+
+
+def class_members(dataset: Dataset, limit: int | None) -> dict[int, np.ndarray]:
+    """The indices that may be chosen, by label: all, or the first `limit` of the class."""
+    return {
+        int(label): np.flatnonzero(dataset.y_train == label)[:limit] for label in dataset.classes
+    }
+
+
+def default_perplexity(smallest: int, neighbours: int) -> float:
+    """30, or a third of the smallest used tile when that is less; at most K, at least 1."""
+    return max(1.0, min(DEFAULT_PERPLEXITY, smallest / 3, float(neighbours)))
+
+
+def select(
+    dataset: Dataset,
+    options: Options,
+    on_start: Callable[[int], None] = lambda tiles: None,
+    on_tile: Callable[[], None] = lambda: None,
+) -> Selection:
+    """Selects from the training part of `dataset`; SelectionError with one sentence if it cannot.
+
+    `on_start` gets the number of tiles before the first one runs, `on_tile` is called after each.
+    """
+    backend = make_backend(options.backend)
+    members = class_members(dataset, options.limit)
+    plan, tiles_total = _plan(members, options)
+    parameters = _parameters(options, [len(indices) for _, indices, _ in plan])
+    table = _table(dataset, options)
+    on_start(len(plan))
+
+    def run(entry: tuple[int, np.ndarray, int]) -> Tile:
+        label, indices, budget = entry
+        samples = dataset.x_train[indices].reshape(len(indices), -1)
+        result = backend.run_tile(samples, table, parameters, budget)
+        return Tile(label, indices, budget, result)
+
+    with ThreadPoolExecutor(options.jobs or available_cores()) as pool:
+        futures = [pool.submit(run, entry) for entry in plan]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                on_tile()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    tiles = [future.result() for future in futures]
+    indices = np.sort(np.concatenate([tile.indices[tile.result.chosen] for tile in tiles]))
+    document = make_document(
+        dataset, options, parameters, table, tiles, tiles_total, members, indices
+    )
+    return Selection(indices, document, tiles)
+
+
+def available_cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _plan(
+    members: dict[int, np.ndarray], options: Options
+) -> tuple[list[tuple[int, np.ndarray, int]], int]:
+    """(label, indices, budget) of every tile that runs, and how many tiles the classes have."""
+    counts = np.array([len(indices) for indices in members.values()])
+    try:
+        budgets = class_budgets(counts, options.keep)
+    except ValueError as error:
+        raise SelectionError(str(error)) from None
+    plan = []
+    for (label, indices), budget in zip(members.items(), budgets, strict=True):
+        tiles = plan_class(
+            indices, int(budget), options.tile, options.seed, label, options.tiles == "all"
+        )
+        plan += [(label, part, share) for part, share in tiles]
+    return plan, int(np.sum(-(-counts // options.tile)))
+
+
+def _parameters(options: Options, sizes: list[int]) -> Parameters:
+    """The parameters of every tile; refuses a perplexity that some tile cannot reach."""
+    smallest = min((size for size in sizes if size > 1), default=2)
+    limit = min(options.neighbours, smallest - 1)
+    perplexity = options.perplexity
+    if perplexity is None:
+        perplexity = default_perplexity(smallest, options.neighbours)
+    elif perplexity > limit:
+        raise SelectionError(
+            f"perplexity {perplexity:g} is out of reach: the smallest tile has {smallest} samples "
+            f"and {options.neighbours} neighbours are kept, so at most {limit} fits"
+        )
+    shared = {field.name for field in fields(Parameters)} & {
+        field.name for field in fields(Options)
+    }
+    asked = {name: getattr(options, name) for name in shared}
+    try:
+        return Parameters(**{**asked, "perplexity": perplexity})
+    except ValueError as error:
+        raise SelectionError(str(error)) from None
+
+
+def _table(dataset: Dataset, options: Options) -> ReduceTable:
+    try:
+        return make_table(dataset.x_train.shape[1:], options.features, options.seed)
+    except ValueError as error:
+        raise SelectionError(str(error)) from None
+
+
+def repeat_options(document: dict[str, Any]) -> Options:
+    """The options that made `document`, to make the selection again."""
+    parameters = document["parameters"]
+    names = {field.name for field in fields(Options)} & parameters.keys()
+    asked = {name: parameters[name] for name in names}
+    if not parameters["perplexity_given"]:
+        asked["perplexity"] = None
+    return Options(**asked)
