@@ -43,7 +43,7 @@ class Exp2(wiring.Component):
 
     Members
     -------
-    t: In(13), U5.8, 0..4608; above that w is 0, except that t = 4609..8191 also follows the equation.
+    t: In(13), U5.8, 0..4608; the equation holds above that too, and gives 0.
     w: Out(17), U1.16, 0..65536.
     """
 

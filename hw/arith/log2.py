@@ -2,6 +2,7 @@
 """log2 of an integer: the leading one, then a table with linear interpolation."""
 
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from itertools import pairwise
 
 from amaranth.hdl import Cat, Module, Signal, unsigned
 from amaranth.lib import data, memory, wiring
@@ -76,7 +77,7 @@ class Log2(wiring.Component):
         m.d.comb += normalise.x.eq(self.x)
 
         values = log2_table()
-        steps = [high - low for low, high in zip(values, values[1:], strict=False)]
+        steps = [high - low for low, high in pairwise(values)]
         # B[i] is always below 2^18, and 2^13, the rounding term, is 2 at its place
         entry = data.StructLayout(
             {

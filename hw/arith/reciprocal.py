@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """1/x of an integer as mantissa and exponent: a table with linear interpolation."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Cat, Const, Module, Signal, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
@@ -72,7 +74,7 @@ class Reciprocal(wiring.Component):
         m.d.comb += normalise.x.eq(self.x)
 
         values = reciprocal_table(self.fraction_bits)
-        steps = [high - low for high, low in zip(values, values[1:], strict=False)]
+        steps = [high - low for high, low in pairwise(values)]
         entry = data.StructLayout(
             {"value": unsigned(width_for(values[0])), "step": unsigned(width_for(max(steps)))}
         )
