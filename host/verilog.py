@@ -17,7 +17,7 @@ def verilog(
         Path | None, typer.Option(help="Configuration file (TOML), instead of a preset.")
     ] = None,
     out: Annotated[
-        Path, typer.Option(help="Folder; files go to OUT/<preset>/<block>.v and manifest.json.")
+        Path, typer.Option(help="Folder; files go to OUT/<name>/<block>.v and manifest.json.")
     ] = Path("build/rtl"),
     block: Annotated[
         list[str] | None, typer.Option(help="Only this block (may be given several times).")
@@ -47,9 +47,7 @@ def verilog(
             raise UserError(f"unknown block {unknown[0]!r}: there are {', '.join(BLOCKS)}")
         try:
             configuration = load(str(config or preset))
-            written = write_blocks(
-                configuration, config.stem if config else str(preset), BLOCKS, out, block or None
-            )
+            written = write_blocks(configuration, BLOCKS, out, block or None)
         except (ValueError, GenerationError) as error:
             raise UserError(str(error)) from error
         except OSError as error:

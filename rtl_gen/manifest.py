@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a testbench or an integrator needs to know of generated Verilog, as JSON.
 
-    {"format": 1, "preset", "configuration": {field: value}, "tools": {name: version},
+    {"format": 1, "configuration": {field: value}, "tools": {name: version},
      "blocks": {name: {"file", "top", "sha256", "clock", "reset",
                        "ports":   {name: {"direction", and its shape}},
                        "streams": {name: {"direction", "always_valid", "always_ready"}},
@@ -108,11 +108,10 @@ def describe(component: wiring.Component, verilog: str, top: str, names: Any) ->
     }
 
 
-def document(configuration: Any, preset: str, blocks: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def document(configuration: Any, blocks: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The whole manifest of one configuration (a dataclass)."""
     return {
         "format": FORMAT,
-        "preset": preset,
         "configuration": dataclasses.asdict(configuration),
         "tools": {name: importlib.metadata.version(name) for name in TOOLS},
         "blocks": blocks,
@@ -133,7 +132,7 @@ def kept_entries(folder: Path, new: dict[str, Any]) -> dict[str, dict[str, Any]]
         old = json.loads((folder / NAME).read_text())
         same = all(
             old[key] == json.loads(as_text(new))[key]
-            for key in ("format", "preset", "configuration", "tools")
+            for key in ("format", "configuration", "tools")
         )
         return {
             name: entry

@@ -86,12 +86,12 @@ def generate(component: wiring.Component, name: str) -> Block:
 
 def write_blocks(
     configuration: Any,
-    preset: str,
     factories: dict[str, Callable[[Any], wiring.Component]],
     folder: Path,
     only: Iterable[str] | None = None,
 ) -> list[Written]:
-    """Write folder/preset/<block>.v for each factory (or those in `only`) and manifest.json.
+    """Write folder/<configuration name>/<block>.v for each factory (or those in `only`), and
+    manifest.json there.
 
     Everything is generated before the first file is touched; a file whose bytes are already right
     is left alone, so that what depends on it is not rebuilt. Blocks outside `only` keep their
@@ -99,8 +99,8 @@ def write_blocks(
     """
     names = list(factories) if only is None else list(only)
     blocks = [generate(factories[name](configuration), name) for name in names]
-    target = folder / preset
-    document = manifest.document(configuration, preset, {b.name: b.entry for b in blocks})
+    target = folder / configuration.name
+    document = manifest.document(configuration, {b.name: b.entry for b in blocks})
     document["blocks"] = dict(
         sorted((manifest.kept_entries(target, document) | document["blocks"]).items())
     )

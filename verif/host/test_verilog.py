@@ -24,6 +24,7 @@ from verif.example import Multiples, Operands, Products
 class Settings:
     """Stands in for a hardware configuration."""
 
+    name: str = "small"
     lanes: int = 2
 
 
@@ -97,7 +98,7 @@ def test_files_are_rewritten_only_when_changed(tmp_path):
     factories = {"multiples": lambda settings: Multiples(), "fixed": lambda settings: Fixed()}
 
     def write(settings=Settings(), only=None):
-        return verilog.write_blocks(settings, "small", factories, tmp_path, only)
+        return verilog.write_blocks(settings, factories, tmp_path, only)
 
     assert [file.changed for file in write()] == [True, True, True]
     before = {path: path.read_bytes() for path in (tmp_path / "small").iterdir()}
@@ -114,7 +115,9 @@ def test_files_are_rewritten_only_when_changed(tmp_path):
 
     write(Settings(lanes=3), only=["fixed"])
     document = json.loads((tmp_path / "small" / manifest.NAME).read_text())
-    assert document["configuration"] == {"lanes": 3} and list(document["blocks"]) == ["fixed"]
+    assert document["configuration"] == {"name": "small", "lanes": 3} and list(
+        document["blocks"]
+    ) == ["fixed"]
 
 
 @given(st.lists(st.tuples(st.integers(0, 127), st.integers(-256, 255)), min_size=1))

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds generated Verilog with Verilator and runs cocotb testbenches in it, from pytest."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import cocotb_tools.runner
+import pytest
+
+from rtl_gen.verilog import Block
+from verif.sim.build import WAIVED, X_FLAGS, build_root, cached_build, toolchain_key
+from verif.sim.toolchain import find_verilator
+
+BUILD_ARGS = (
+    *X_FLAGS,
+    *WAIVED,
+    "-O3",
+    "--timescale",
+    "1ns/1ps",
+    "-CFLAGS",
+    "-O1",  # half the compile time of -O2; Python sets the pace anyway
+)
+
+
+class Verilator(cocotb_tools.runner.Verilator):
+    """cocotb's Verilator runner without --public-flat-rw: only ports can be seen, so it is faster.
+
+    The flag is hard-coded there; the ports are listed in a control file instead.
+    """
+
+    def _simulator_in_path_build_only(self) -> None:
+        self.executable = str(find_verilator().path)
+
+    def _set_env_common(self) -> None:
+        super()._set_env_common()
+        self.env.update(find_verilator().environment)
+
+    def _build_command(self):
+        compile_command, *rest = super()._build_command()
+        return [[part for part in compile_command if part != "--public-flat-rw"], *rest]
+
+
+def control_file(block: Block) -> str:
+    """Makes the ports of the top module, and nothing else, visible to cocotb."""
+    clocks = [block.entry[key] for key in ("clock", "reset") if block.entry[key]]
+    lines = [
+        f'public_flat_rw -module "{block.entry["top"]}" -var "{name}"'
+        for name in [*clocks, *block.entry["ports"]]
+    ]
+    return "\n".join(["`verilator_config", *lines, ""])
+
+
+def build(block: Block, waves: bool = False) -> Path:
+    """The folder of the compiled model; built once for the same Verilog, flags and tools."""
+
+    def make(folder: Path) -> None:
+        (folder / f"{block.name}.v").write_text(block.verilog)
+        (folder / "ports.vlt").write_text(control_file(block))
+        (folder / "entry.json").write_text(json.dumps(block.entry))
+        try:
+            Verilator().build(
+                sources=[folder / "ports.vlt", folder / f"{block.name}.v"],
+                hdl_toplevel=block.name,
+                build_dir=folder,
+                build_args=list(BUILD_ARGS),
+                waves=waves,
+                log_file=folder / "build.log",
+            )
+        except RuntimeError as error:
+            tail = "\n".join((folder / "build.log").read_text().splitlines()[-30:])
+            pytest.fail(f"{block.name}: {error}\n{tail}", pytrace=False)
+
+    key = {
+        "verilog": block.sha256,
+        "flags": BUILD_ARGS,
+        "waves": waves,
+        "cocotb": importlib.metadata.version("cocotb"),
+        **toolchain_key(),
+    }
+    return cached_build(f"cocotb-{block.name}", key, make)
+
+
+def simulate(block: Block, module: str, case: str, *, seed: int, parameters: Any = None) -> None:
+    """Run the cocotb test `case` of `module` on `block`; fail the pytest test if it fails.
+
+    A case with `cocotb.parametrize` runs with all its parameters, in one simulation.
+
+    The testbench reads `parameters` (anything JSON can write) as `Bench.parameters`. Set WAVES=1
+    to get a waveform (dump.vcd in the run's folder). A failure shows the end of the log, the seed
+    and the command that runs it again.
+    """
+    waves = os.environ.get("WAVES", "0") not in ("", "0")
+    folder = build(block, waves)
+    name = os.environ["PYTEST_CURRENT_TEST"].rsplit(" ", 1)[0]
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    run = build_root() / "sim" / "runs" / f"{case}-{digest}"
+    shutil.rmtree(run, ignore_errors=True)
+    run.mkdir(parents=True)
+    log, results = run / "log.txt", run / "results.xml"
+    try:
+        Verilator().test(
+            test_module=module,
+            hdl_toplevel=block.name,
+            hdl_toplevel_lang="verilog",
+            build_dir=folder,
+            test_dir=run,
+            test_filter=rf"\.{case}(/|$)",
+            seed=seed,
+            test_args=[f"+verilator+seed+{1 + seed % 0x7FFFFFFE}", "+verilator+rand+reset+2"],
+            extra_env={
+                "NMS_ENTRY": str(folder / "entry.json"),
+                "NMS_PARAMETERS": json.dumps(parameters),
+                "NMS_TEST": name.split("::", 1)[-1],
+            },
+            waves=waves,
+            results_xml=str(results),
+            log_file=log,
+        )
+    except (RuntimeError, SystemExit):
+        pass  # the results file tells
+    failures = _failures(results)
+    if failures:
+        again = f"COCOTB_RANDOM_SEED={seed} .venv/bin/python -m pytest {shlex.quote(name)}"
+        tail = "\n".join(log.read_text().splitlines()[-25:]) if log.exists() else ""
+        pytest.fail(
+            f"{tail}\n{block.name}, {case}: {failures}\nseed {seed}; run again with\n  {again}",
+            pytrace=False,
+        )
+
+
+def _failures(results: Path) -> str:
+    """Empty if tests ran and all passed, else what went wrong."""
+    if not results.is_file():
+        return "the simulator ended without results"
+    cases = ElementTree.parse(results).getroot().findall(".//testcase")
+    if not cases:
+        return "no test ran"
+    return "; ".join(
+        f"{case.get('name')}: {kind}"
+        for case in cases
+        for kind in ("failure", "error", "skipped")
+        if case.find(kind) is not None
+    )

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One seed for a test session, and the table of everything that was simulated."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from verif import records
+from verif.sim.build import build_root
+
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):  # the process that the workers of pytest-xdist report to
+        folder = build_root() / "records" / str(os.getpid())
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        os.environ[records.VARIABLE] = str(folder)
+
+
+@pytest.fixture
+def seed() -> int:
+    """The seed of the session: COCOTB_RANDOM_SEED (make sim SEED=n), else 1."""
+    return int(os.environ.get("COCOTB_RANDOM_SEED", "1"))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    lines = records.read(Path(os.environ[records.VARIABLE]))
+    if lines and not hasattr(config, "workerinput"):
+        terminalreporter.section("simulated")
+        for line in records.table(lines):
+            terminalreporter.write_line(line)
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(records.VARIABLE), ignore_errors=True)
