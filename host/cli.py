@@ -9,6 +9,7 @@ import typer
 
 from host import doctor, verilog
 from host.commands.select import select
+from host.commands.train import train
 
 app = typer.Typer(
     name="nms",
@@ -20,3 +21,4 @@ app = typer.Typer(
 app.command("doctor")(doctor.doctor)
 app.command("verilog")(verilog.verilog)
 app.command("select")(select)
+app.command("train")(train)

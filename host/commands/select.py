@@ -71,7 +71,7 @@ def select(
     """
     with one_sentence():
         from host import datasets, selection
-        from host.console import print_selection, tile_progress
+        from host.console import print_selection, work_progress
         from host.files import check_writable
 
         check_writable(out)
@@ -91,7 +91,7 @@ def select(
             jobs=jobs,
         )
         dataset = datasets.load(data)
-        with tile_progress("Embedding and sampling tiles") as (on_start, on_tile):
+        with work_progress("Embedding and sampling tiles") as (on_start, on_tile):
             chosen = selection.select(dataset, options, on_start, on_tile)
         chosen.write(out)
         print_selection(chosen.document, out)

@@ -25,7 +25,7 @@ class Recipe:
 
     model: str = "cnn"
     steps: int = 500
-    batch: int = 64
+    batch: int = 32
     rate: float = 3e-3
     weight_decay: float = 1e-2
 
