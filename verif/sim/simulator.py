@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiled simulation of one generated block: whole streams in, whole streams out.
+
+The block's Verilog goes through Verilator and is linked with `driver.cpp`, which plays the input
+streams and records the output streams without any Python in the loop.
+"""
+
+import hashlib
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtl_gen import packing
+from rtl_gen.verilog import Block
+from verif.sim.build import WAIVED, X_FLAGS, cached_build, run_tool, toolchain_key
+from verif.sim.toolchain import find_verilator
+
+DRIVER = Path(__file__).with_name("driver.cpp")
+VERILATOR_FLAGS = ("--cc", "--exe", "-O3", *X_FLAGS, *WAIVED)
+MAKE_FLAGS = ("-j2", "OPT_FAST=-O2", "OPT_SLOW=-O1", "OPT_GLOBAL=-O1")
+TIMEOUT = 1_000_000
+"""Cycles without any transfer after which a run counts as stuck."""
+
+
+class SimulationError(RuntimeError):
+    """The block got stuck, broke a stream rule, or gave more beats than expected."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamActivity:
+    """One stream in one run; cycles count from the end of reset.
+
+    Attributes
+    ----------
+    beats: transfers. first, last: cycles of the first and last transfer.
+    stalled: cycles with valid and no ready. starved: cycles with ready and no valid.
+    """
+
+    beats: int
+    first: int
+    last: int
+    stalled: int
+    starved: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """What one run gave.
+
+    Attributes
+    ----------
+    outputs: uint8[beats, bytes] of each output stream.
+    cycles: from the end of reset up to and including the last transfer.
+    streams: activity of every stream.
+    """
+
+    outputs: dict[str, NDArray[np.uint8]]
+    cycles: int
+    streams: dict[str, StreamActivity]
+
+
+class StreamSimulator:
+    """A block of which every port is a stream, a constant, clock or reset.
+
+    Parameters
+    ----------
+    block: generated Verilog (`rtl_gen.verilog.generate`). It is compiled on first use and kept by
+        its hash in build/sim.
+    """
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.streams: dict[str, dict[str, Any]] = block.entry["streams"]
+        self.ports: dict[str, dict[str, Any]] = block.entry["ports"]
+        self.constants = [
+            name
+            for name, port in self.ports.items()
+            if port["direction"] == "in" and not self._belongs_to_stream(name)
+        ]
+        self._executable = self._build() / "Vtop"
+
+    def _belongs_to_stream(self, port: str) -> bool:
+        stream, _, leaf = port.rpartition("__")
+        return stream in self.streams and leaf in ("payload", "valid", "ready")
+
+    def _build(self) -> Path:
+        binding = self._binding()
+        tool = find_verilator()
+
+        def make(folder: Path) -> None:
+            (folder / "block.v").write_text(self.block.verilog)
+            (folder / "binding.h").write_text(binding)
+            top = ("--top-module", self.block.name, "--prefix", "Vtop", "-Mdir", folder)
+            include = ("-CFLAGS", f"-I{folder}")
+            command = [tool.path, *VERILATOR_FLAGS, *top, *include, "block.v", DRIVER]
+            run_tool(tool, command, folder, "verilator")
+            run_tool(tool, ["make", *MAKE_FLAGS, "-f", "Vtop.mk"], folder, "make")
+
+        key = {
+            "verilog": self.block.sha256,
+            "binding": binding,
+            "driver": hashlib.sha256(DRIVER.read_bytes()).hexdigest(),
+            "flags": [*VERILATOR_FLAGS, *MAKE_FLAGS],
+            **toolchain_key(),
+        }
+        return cached_build(f"stream-{self.block.name}", key, make)
+
+    def _binding(self) -> str:
+        """C++ that tells driver.cpp where the ports are."""
+
+        def pointer(port: str, kind: str) -> str:
+            if port not in self.ports:
+                return "nullptr"
+            return f"reinterpret_cast<{kind}*>(&top.{cpp_name(port)})"
+
+        streams = [
+            f'{{"{name}", {str(stream["direction"] == "in").lower()}, '
+            f"{pointer(name + '__payload', 'void')}, {self.beat_bytes(name)}, "
+            f"{pointer(name + '__valid', 'Byte')}, {pointer(name + '__ready', 'Byte')}}},"
+            for name, stream in self.streams.items()
+        ]
+        constants = [
+            f'{{"{name}", {pointer(name, "void")}, sizeof(top.{cpp_name(name)})}},'
+            for name in self.constants
+        ]
+        levels = [
+            f"void set_{kind}(Vtop& top, int level) {{ "
+            + (f"top.{port} = level; }}" if port else "(void)top; (void)level; }")
+            for kind, port in (
+                ("clock", self.block.entry["clock"]),
+                ("reset", self.block.entry["reset"]),
+            )
+        ]
+        return "\n".join(
+            [
+                "std::vector<Stream> streams([[maybe_unused]] Vtop& top) { return {",
+                *streams,
+                "}; }",
+                "std::vector<Port> constants([[maybe_unused]] Vtop& top) { return {",
+                *constants,
+                "}; }",
+                *levels,
+                "",
+            ]
+        )
+
+    def beat_bytes(self, stream: str) -> int:
+        """Bytes of one beat of `stream`."""
+        return packing.beat_bytes(self.ports[f"{stream}__payload"])
+
+    def pack(self, stream: str, values: Any) -> NDArray[np.uint8]:
+        """Arrays of numbers (see rtl_gen.packing) as beats of `stream`."""
+        return packing.pack(self.ports[f"{stream}__payload"], values)
+
+    def unpack(self, stream: str, beats: NDArray[np.uint8]) -> Any:
+        """Beats of `stream` as arrays of numbers."""
+        return packing.unpack(self.ports[f"{stream}__payload"], beats)
+
+    def run(
+        self,
+        inputs: Mapping[str, NDArray[np.uint8]],
+        *,
+        expect: Mapping[str, int],
+        constants: Mapping[str, int] | None = None,
+        idle: float = 0.0,
+        backpressure: float = 0.0,
+        seed: int = 1,
+        timeout: int = TIMEOUT,
+    ) -> Simulation:
+        """Reset the block, play `inputs` and collect `expect` beats of each output stream.
+
+        Every cycle, an input without a pending beat pauses with probability `idle`, and an output
+        is not ready with probability `backpressure`; `seed` decides when, and fills what the
+        hardware leaves undefined. For 64 cycles after the last expected beat none may follow.
+
+        Raises
+        ------
+        ValueError: streams, ports or beats do not match the block.
+        SimulationError: nothing moved for `timeout` cycles (says on which streams), a beat changed
+            while it waited, or surplus beats came.
+        """
+        values = dict(constants or {})
+        self._check(inputs, expect, values, idle, backpressure)
+        words = [f"{name}={len(beats)}" for name, beats in inputs.items()]
+        words += [f"{name}={beats}" for name, beats in expect.items()]
+        words += [
+            f"{name}:{value % (1 << self.ports[name]['width'])}" for name, value in values.items()
+        ]
+        with tempfile.TemporaryDirectory(prefix="nms-") as folder:
+            for name, beats in inputs.items():
+                np.ascontiguousarray(beats).tofile(Path(folder, f"{name}.bin"))
+            numbers = [str(number) for number in (seed, idle, backpressure, timeout)]
+            finished = subprocess.run(
+                [self._executable, folder, *numbers, *words], capture_output=True, text=True
+            )
+            if finished.returncode:
+                reason = finished.stderr.strip() or f"exit status {finished.returncode}"
+                raise SimulationError(f"{self.block.name}, seed {seed}: {reason}")
+            report = json.loads(Path(folder, "report.json").read_text())
+            outputs = {
+                name: np.fromfile(Path(folder, f"{name}.bin"), np.uint8).reshape(
+                    -1, self.beat_bytes(name)
+                )
+                for name in expect
+            }
+        activity = {name: StreamActivity(**counts) for name, counts in report["streams"].items()}
+        return Simulation(outputs=outputs, cycles=report["cycles"], streams=activity)
+
+    def _check(self, inputs, expect, constants, idle, backpressure) -> None:
+        for given, direction in ((inputs, "in"), (expect, "out")):
+            there = {name for name, s in self.streams.items() if s["direction"] == direction}
+            if set(given) != there:
+                raise ValueError(
+                    f"{self.block.name} has the {direction}put streams {sorted(there)}, "
+                    f"not {sorted(given)}"
+                )
+        for name, beats in inputs.items():
+            size = self.beat_bytes(name)
+            if beats.dtype != np.uint8 or beats.ndim != 2 or beats.shape[1] != size:
+                raise ValueError(
+                    f"stream {name!r} takes uint8[beats, {size}], not {beats.dtype}{beats.shape}"
+                )
+            used = self.ports[f"{name}__payload"]["width"] % 8
+            if used and (beats[:, -1] >> used).any():
+                raise ValueError(f"stream {name!r} has bits set above its width")
+        for name, value in constants.items():
+            if name not in self.constants:
+                raise ValueError(f"{self.block.name} has no constant {name!r}: {self.constants}")
+            width = self.ports[name]["width"]
+            low, high = -(1 << (width - 1)), 1 << width
+            if not low <= value < high or width > 64:
+                raise ValueError(f"constant {name} = {value} does not fit {width} bits")
+        for name, share in (("idle", idle), ("backpressure", backpressure)):
+            if not 0.0 <= share < 1.0:
+                raise ValueError(f"{name} is {share}: it must be at least 0 and below 1")
+
+
+def cpp_name(port: str) -> str:
+    """The C++ member Verilator makes of a port: an underscore after another is written __05F."""
+    return port.replace("__", "___05F")
