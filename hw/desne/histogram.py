@@ -11,9 +11,10 @@ __all__ = ["Histogram", "RankScan"]
 
 
 class Histogram(wiring.Component):
-    """Counts how often every digit value occurs; a scan reads the bins and clears them behind itself.
+    """Counts how often every digit occurs; a scan reads the bins and clears them behind itself.
 
-    Equation: ``bin[digit] += 1`` with ``add``; ``count = bin[digit]; bin[digit] = 0`` with ``scan``.
+    Equation: with ``add``, bin[digit] = bin[digit] + 1; with ``scan``, count = bin[digit] and then
+    bin[digit] = 0.
 
     Flow control: none; one operation every cycle, ``add`` and ``scan`` never together. Operations
     take effect in order whatever their digits are: the two additions that may still be on their way

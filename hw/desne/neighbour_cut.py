@@ -7,18 +7,13 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.config import Configuration, width_for
+from hw.desne.distance import distances_layout
 from hw.desne.row_select import RowSelect, control_word, digit_widths, kept_entry
 
-__all__ = ["NeighbourCut", "distance_beat"]
+__all__ = ["NeighbourCut"]
 
 PASS_DRAIN = 3
 """Cycles from the last address of a pass until its last distance has had its effect."""
-
-
-def distance_beat(config: Configuration) -> data.StructLayout:
-    """The distances from R rows to one sample; last is set on the last sample of a block."""
-    distances = data.ArrayLayout(unsigned(config.distance_width), config.rows)
-    return data.StructLayout({"distance": distances, "last": 1})
 
 
 class NeighbourCut(wiring.Component):
@@ -52,7 +47,7 @@ class NeighbourCut(wiring.Component):
     start: In(1), a pulse while idle; samples and neighbours then hold still until the final done.
     samples: In(range(N + 1)), n = 2..N.
     neighbours: In(range(K + 1)), k = 1..min(K, n - 1).
-    distances: In(stream of distance_beat): R distances of range(F * 255^2 + 1), and last.
+    distances: In(stream of distances_layout): R distances of range(F * 255^2 + 1), and last.
     open: In(1), the lists may be written.
     kept: Out(array of R kept_entry), write, position = 0..k-1 and delta of each row.
     index: Out(range(N)), the j that all of kept are about.
@@ -69,7 +64,7 @@ class NeighbourCut(wiring.Component):
                 "start": In(1),
                 "samples": In(config.count_width),
                 "neighbours": In(config.neighbours_width),
-                "distances": In(stream.Signature(distance_beat(config))),
+                "distances": In(stream.Signature(distances_layout(config))),
                 "open": In(1),
                 "kept": Out(data.ArrayLayout(kept_entry(config), config.rows)),
                 "index": Out(config.index_width),
@@ -90,9 +85,7 @@ class NeighbourCut(wiring.Component):
         relative_shape = signed(base_shape.width + 1)
         control = Signal(control_word(config))
 
-        m.submodules.store = store = Memory(
-            shape=row_shape, depth=2 << config.index_width, init=[]
-        )
+        m.submodules.store = store = Memory(shape=row_shape, depth=2 << config.index_width, init=[])
         read, write = store.read_port(), store.write_port()
         occupied, full = Signal(2), Signal(2)  # of each buffer: being filled or full; full
 
