@@ -5,8 +5,21 @@ from collections.abc import Callable
 
 from amaranth.lib import wiring
 
+from hw.arith.exp2 import Exp2
+from hw.arith.log2 import Log2
+from hw.arith.reciprocal import Reciprocal
 from hw.config import Configuration
+from hw.desne.affinity_lane import total_width
+from hw.desne.distance import Distance
 
 Factory = Callable[[Configuration], wiring.Component]
 
-BLOCKS: dict[str, Factory] = {}
+WEIGHT_FRACTION_BITS = 16
+
+BLOCKS: dict[str, Factory] = {
+    "exp2": lambda config: Exp2(),
+    "log2": lambda config: Log2(total_width(config)),
+    "reciprocal": lambda config: Reciprocal(total_width(config), WEIGHT_FRACTION_BITS),
+    "distance": Distance,
+}
+"""log2 and reciprocal are as wide as `calibrate` uses them: x is a row's sum of weights."""

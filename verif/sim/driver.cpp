@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plays whole input streams into a Verilated block and records its output streams.
 //
-//   driver FOLDER SEED IDLE BACKPRESSURE TIMEOUT [STREAM=BEATS | PORT:VALUE]...
+//   driver FOLDER SEED IDLE BACKPRESSURE TIMEOUT [NAME=BEATS | PORT:VALUE]...
 //
-// Reads FOLDER/STREAM.bin for each input stream, writes FOLDER/STREAM.bin for each output stream and
-// FOLDER/report.json. A beat is as many whole bytes as the payload needs, lowest first (the host is
+// Reads FOLDER/NAME.bin for each input, writes FOLDER/NAME.bin for each output and FOLDER/report.json.
+// A plain port is a stream without handshake: one value a cycle from the end of reset on, after which
+// an input keeps its last value and an output is no longer looked at. A beat is as many whole bytes as the payload needs, lowest first (the host is
 // little-endian, as are Verilator's words). Exit status 3: stuck, a broken stream rule, or surplus
 // beats; the sentence on standard error says which.
 //
@@ -16,7 +17,6 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
-#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -32,6 +32,7 @@ using Byte = unsigned char;
 struct Stream {
     std::string name;
     bool input;
+    bool plain;
     void* payload;
     size_t bytes;
     Byte* valid;  // null if always valid
@@ -49,13 +50,7 @@ struct Stream {
     bool finished() const { return done >= beats; }
 };
 
-struct Port {
-    std::string name;
-    void* data;
-    size_t bytes;
-};
-
-#include "binding.h"  // streams(top), constants(top), set_clock(top, level), set_reset(top, level)
+#include "binding.h"  // streams(top), set_clock(top, level), set_reset(top, level)
 
 class Chance {  // xorshift64*, one draw a question
   public:
@@ -113,11 +108,14 @@ void load(Stream& s, const std::string& folder) {
 void store(const std::vector<Stream>& streams, const std::string& folder, uint64_t cycles) {
     std::ofstream report(folder + "/report.json");
     report << "{\"cycles\": " << cycles << ", \"streams\": {";
-    for (size_t i = 0; i < streams.size(); i++) {
-        const Stream& s = streams[i];
-        report << (i ? ", " : "") << "\"" << s.name << "\": {\"beats\": " << s.done
-               << ", \"first\": " << s.first << ", \"last\": " << s.last << ", \"stalled\": " << s.stalled
-               << ", \"starved\": " << s.starved << "}";
+    const char* separator = "";
+    for (const Stream& s : streams) {
+        if (!s.plain) {
+            report << separator << "\"" << s.name << "\": {\"beats\": " << s.done
+                   << ", \"first\": " << s.first << ", \"last\": " << s.last
+                   << ", \"stalled\": " << s.stalled << ", \"starved\": " << s.starved << "}";
+            separator = ", ";
+        }
         if (s.input) continue;
         std::ofstream file(folder + "/" + s.name + ".bin", std::ios::binary);
         file.write(reinterpret_cast<const char*>(s.data.data()), s.data.size());
@@ -142,21 +140,19 @@ int main(int argc, char** argv) {
     auto top = std::make_unique<Vtop>(context.get());
 
     std::vector<Stream> streams = ::streams(*top);
-    std::map<std::string, Port> ports;
-    for (const Port& port : constants(*top)) {
-        std::memset(port.data, 0, port.bytes);
-        ports[port.name] = port;
+    for (const Stream& s : streams) {
+        if (s.input) std::memset(s.payload, 0, s.bytes);
     }
     for (int i = 6; i < argc; i++) {
         const std::string word = argv[i];
         const size_t at = word.find_first_of("=:");
         const uint64_t value = std::strtoull(word.c_str() + at + 1, nullptr, 10);
-        if (word[at] == ':') {
-            const Port& port = ports.at(word.substr(0, at));
-            std::memcpy(port.data, &value, port.bytes < 8 ? port.bytes : 8);
-        } else {
-            for (Stream& s : streams) {
-                if (s.name == word.substr(0, at)) s.beats = value;
+        for (Stream& s : streams) {
+            if (s.name != word.substr(0, at)) continue;
+            if (word[at] == '=') {
+                s.beats = value;
+            } else {
+                std::memcpy(s.payload, &value, s.bytes);
             }
         }
     }
@@ -184,7 +180,7 @@ int main(int argc, char** argv) {
         bool moved = false, finished = true;
         for (Stream& s : streams) {
             if (s.input) {
-                if (!s.offered && !s.finished() && !idle()) {
+                if (!s.offered && !s.finished() && (s.plain || !idle())) {
                     std::memcpy(s.payload, s.data.data() + s.done * s.bytes, s.bytes);
                     s.offered = true;
                     if (s.valid != nullptr) *s.valid = 1;
@@ -195,6 +191,15 @@ int main(int argc, char** argv) {
         }
         clock(0);
         for (Stream& s : streams) {
+            if (s.plain) {
+                if (s.finished()) continue;
+                if (!s.input) take_beat(s);
+                s.done++;
+                s.offered = false;
+                last = cycle;
+                finished &= s.finished();
+                continue;
+            }
             const bool ready = s.is_ready();
             if (s.input) {
                 if (s.offered && ready) {

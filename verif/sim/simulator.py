@@ -56,9 +56,9 @@ class Simulation:
 
     Attributes
     ----------
-    outputs: uint8[beats, bytes] of each output stream.
-    cycles: from the end of reset up to and including the last transfer.
-    streams: activity of every stream.
+    outputs: uint8[beats, bytes] of each output asked for.
+    cycles: from the end of reset up to and including the last transfer or plain value.
+    streams: activity of every stream (plain ports have none).
     """
 
     outputs: dict[str, NDArray[np.uint8]]
@@ -67,7 +67,7 @@ class Simulation:
 
 
 class StreamSimulator:
-    """A block of which every port is a stream, a constant, clock or reset.
+    """Simulates a block; its streams and plain ports are driven from and recorded to arrays.
 
     Parameters
     ----------
@@ -79,11 +79,9 @@ class StreamSimulator:
         self.block = block
         self.streams: dict[str, dict[str, Any]] = block.entry["streams"]
         self.ports: dict[str, dict[str, Any]] = block.entry["ports"]
-        self.constants = [
-            name
-            for name, port in self.ports.items()
-            if port["direction"] == "in" and not self._belongs_to_stream(name)
-        ]
+        self.plain = {
+            name: port for name, port in self.ports.items() if not self._belongs_to_stream(name)
+        }
         self._executable = self._build() / "Vtop"
 
     def _belongs_to_stream(self, port: str) -> bool:
@@ -120,16 +118,15 @@ class StreamSimulator:
                 return "nullptr"
             return f"reinterpret_cast<{kind}*>(&top.{cpp_name(port)})"
 
-        streams = [
-            f'{{"{name}", {str(stream["direction"] == "in").lower()}, '
-            f"{pointer(name + '__payload', 'void')}, {self.beat_bytes(name)}, "
-            f"{pointer(name + '__valid', 'Byte')}, {pointer(name + '__ready', 'Byte')}}},"
-            for name, stream in self.streams.items()
-        ]
-        constants = [
-            f'{{"{name}", {pointer(name, "void")}, sizeof(top.{cpp_name(name)})}},'
-            for name in self.constants
-        ]
+        def row(name: str, direction: str, payload: str) -> str:
+            return (
+                f'{{"{name}", {str(direction == "in").lower()}, {str(payload == name).lower()}, '
+                f"{pointer(payload, 'void')}, {self.beat_bytes(name)}, "
+                f"{pointer(name + '__valid', 'Byte')}, {pointer(name + '__ready', 'Byte')}}},"
+            )
+
+        rows = [row(name, s["direction"], f"{name}__payload") for name, s in self.streams.items()]
+        rows += [row(name, port["direction"], name) for name, port in self.plain.items()]
         levels = [
             f"void set_{kind}(Vtop& top, int level) {{ "
             + (f"top.{port} = level; }}" if port else "(void)top; (void)level; }")
@@ -140,28 +137,29 @@ class StreamSimulator:
         ]
         return "\n".join(
             [
-                "std::vector<Stream> streams([[maybe_unused]] Vtop& top) { return {",
-                *streams,
-                "}; }",
-                "std::vector<Port> constants([[maybe_unused]] Vtop& top) { return {",
-                *constants,
+                "std::vector<Stream> streams(Vtop& top) { return {",
+                *rows,
                 "}; }",
                 *levels,
                 "",
             ]
         )
 
-    def beat_bytes(self, stream: str) -> int:
-        """Bytes of one beat of `stream`."""
-        return packing.beat_bytes(self.ports[f"{stream}__payload"])
+    def shape(self, name: str) -> dict[str, Any]:
+        """Shape of a stream's payload or of a plain port, as in the manifest."""
+        return self.plain[name] if name in self.plain else self.ports[f"{name}__payload"]
 
-    def pack(self, stream: str, values: Any) -> NDArray[np.uint8]:
-        """Arrays of numbers (see rtl_gen.packing) as beats of `stream`."""
-        return packing.pack(self.ports[f"{stream}__payload"], values)
+    def beat_bytes(self, name: str) -> int:
+        """Bytes of one beat of a stream or plain port."""
+        return packing.beat_bytes(self.shape(name))
 
-    def unpack(self, stream: str, beats: NDArray[np.uint8]) -> Any:
-        """Beats of `stream` as arrays of numbers."""
-        return packing.unpack(self.ports[f"{stream}__payload"], beats)
+    def pack(self, name: str, values: Any) -> NDArray[np.uint8]:
+        """Arrays of numbers (see rtl_gen.packing) as beats of a stream or plain port."""
+        return packing.pack(self.shape(name), values)
+
+    def unpack(self, name: str, beats: NDArray[np.uint8]) -> Any:
+        """Beats of a stream or plain port as arrays of numbers."""
+        return packing.unpack(self.shape(name), beats)
 
     def run(
         self,
@@ -175,6 +173,10 @@ class StreamSimulator:
         timeout: int = TIMEOUT,
     ) -> Simulation:
         """Reset the block, play `inputs` and collect `expect` beats of each output stream.
+
+        Plain ports may be among both: an input is given one value a cycle from the end of reset on
+        and then keeps the last (so [1, 0] is a pulse), an output is read once a cycle. A plain
+        input that is not there has its value of `constants`, or 0.
 
         Every cycle, an input without a pending beat pauses with probability `idle`, and an output
         is not ready with probability `backpressure`; `seed` decides when, and fills what the
@@ -216,24 +218,25 @@ class StreamSimulator:
     def _check(self, inputs, expect, constants, idle, backpressure) -> None:
         for given, direction in ((inputs, "in"), (expect, "out")):
             there = {name for name, s in self.streams.items() if s["direction"] == direction}
-            if set(given) != there:
+            plain = {name for name, p in self.plain.items() if p["direction"] == direction}
+            if not there <= set(given) <= there | plain:
                 raise ValueError(
-                    f"{self.block.name} has the {direction}put streams {sorted(there)}, "
-                    f"not {sorted(given)}"
+                    f"{self.block.name} has the {direction}put streams {sorted(there)} and the "
+                    f"plain {direction}puts {sorted(plain)}; given are {sorted(given)}"
                 )
         for name, beats in inputs.items():
             size = self.beat_bytes(name)
             if beats.dtype != np.uint8 or beats.ndim != 2 or beats.shape[1] != size:
                 raise ValueError(
-                    f"stream {name!r} takes uint8[beats, {size}], not {beats.dtype}{beats.shape}"
+                    f"{name!r} takes uint8[beats, {size}], not {beats.dtype}{beats.shape}"
                 )
-            used = self.ports[f"{name}__payload"]["width"] % 8
+            used = self.shape(name)["width"] % 8
             if used and (beats[:, -1] >> used).any():
-                raise ValueError(f"stream {name!r} has bits set above its width")
+                raise ValueError(f"{name!r} has bits set above its width")
         for name, value in constants.items():
-            if name not in self.constants:
-                raise ValueError(f"{self.block.name} has no constant {name!r}: {self.constants}")
-            width = self.ports[name]["width"]
+            if name in inputs or self.plain.get(name, {}).get("direction") != "in":
+                raise ValueError(f"{self.block.name} has no plain input {name!r} to hold constant")
+            width = self.plain[name]["width"]
             low, high = -(1 << (width - 1)), 1 << width
             if not low <= value < high or width > 64:
                 raise ValueError(f"constant {name} = {value} does not fit {width} bits")
