@@ -75,7 +75,7 @@ def pooling_table(height: int, width: int, channels: int, features: int) -> Redu
         kind="pooling",
         bucket=bucket,
         sign=np.ones(len(bucket), np.int8),
-        shift=(largest - 1).bit_length(),
+        shift=max(0, (largest * 255).bit_length() - 8),
         offset=0,
         features=rows * columns,
     )
