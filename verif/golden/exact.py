@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors of the arithmetic units, in units of the last place, against references that share nothing with `golden`.
+"""Errors of the arithmetic units, in units of the last place, against independent references.
 
-exp2 is judged by 50-digit decimals, log2 and the reciprocal by 80-bit floating point (64 bits of mantissa, so its own error
-is below 1e-12 of a unit). A unit that looks only at the `kept` bits below the leading one is constant while the rest of x
-changes and the exact function is monotone, so its worst error over *all* x of an octave lies at the first or the last x of
-one of the 2^kept groups: `ends` lists exactly these.
+exp2 is judged by 50-digit decimals, log2 and the reciprocal by 80-bit floating point (64 bits of
+mantissa, so its own error is below 1e-11 of a unit). A unit that looks only at the `kept` bits
+below the leading one is constant while the rest of x changes, and the exact function is monotone,
+so its worst error over *all* x of an octave lies at the first or the last x of one of the 2^kept
+groups: `ends` lists exactly these.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ LARGEST_SUM = 64 << 16
 """The largest S of calibrate: 64 neighbours of weight 1.0."""
 
 LARGEST_SIMILARITY_INPUT = (1 << 27) + (1 << 12)
-"""The largest x of the similarity: 1 + dx^2 + dy^2 with both differences at their limit, 12 fraction bits."""
+"""The largest x of the similarity: both differences at their limit, 12 fraction bits."""
 
 if np.finfo(np.longdouble).nmant < 63:  # pragma: no cover - not on x86-64
     raise RuntimeError("these checks need an 80-bit long double")
@@ -57,7 +58,7 @@ def chunks(first: int, last: int, size: int = 1 << 20) -> Iterator[np.ndarray]:
 
 
 def ends(exponent: int, kept: int, last: int) -> np.ndarray:
-    """The first and the last x of every group of equal `kept` bits in the octave 2^exponent..2^(exponent+1) - 1, up to last."""
+    """First and last x of each group of equal `kept` bits in the octave of 2^exponent."""
     if exponent <= kept:
         x = np.arange(1 << exponent, 2 << exponent, dtype=np.int64)
     else:

@@ -15,7 +15,7 @@ def test_every_input_is_within_one_unit():
 
 
 def test_table_is_correctly_rounded():
-    # m = round(2^16 * 2^(-f/256)) exactly when (2m - 1)^256 < 2^(17 * 256 - f) < (2m + 1)^256, in integers.
+    # m = round(2^16 * 2^(-f/256)) exactly when this holds, in integers.
     for f, m in enumerate(EXP2_TABLE.tolist()):
         assert (2 * m - 1) ** 256 < 1 << (17 * 256 - f) < (2 * m + 1) ** 256, f
 

@@ -12,7 +12,7 @@ PRIMES = (3, 5, 17, 257, 65537)
 
 
 def shortest_recurrence(bits: list[int]) -> int:
-    """Berlekamp and Massey over GF(2): the connection polynomial, bit i the coefficient of x^i, and so its degree."""
+    """Berlekamp and Massey over GF(2): the connection polynomial, bit i the coefficient of x^i."""
     current, previous, length, since = 1, 1, 0, 1
     for position in range(len(bits)):
         discrepancy = 0
@@ -65,7 +65,7 @@ def test_polynomial_is_primitive():
 
 
 def test_first_bits_are_the_register():
-    # Until the taps reach the lowest bit, the register only shifts out: from 2^31 that is 31 zeros and a one.
+    # Until a one leaves, the register only shifts: from 2^31 that is 31 zeros and a one.
     assert lfsr_bits(1 << 31, 32).tolist() == [0] * 31 + [1]
 
 

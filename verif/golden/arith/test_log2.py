@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""log2 against 80-bit floating point: every sum that calibrate can form, and the worst x of every wider octave."""
+"""log2 against 80-bit floating point: every sum of calibrate, and the worst x of wider octaves."""
 
 from decimal import Decimal, localcontext
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reciprocal against 80-bit floating point: every sum of calibrate, every mantissa in every octave of the similarity."""
+"""The reciprocal against 80-bit floating point.
+
+Every sum of calibrate, and every mantissa in every octave of the similarity.
+"""
 
 from fractions import Fraction
 
@@ -23,7 +26,7 @@ def test_16_bits_every_sum_is_within_one_unit():
 
 
 def test_12_bits_every_similarity_input_is_within_one_unit():
-    # Sixteen bits below the leading one decide: both ends of each group stand for every x of the range.
+    # Sixteen bits below the leading one decide: both ends of each group stand for all of it.
     for exponent in range(12, 28):
         x = ends(exponent, 16, LARGEST_SIMILARITY_INPUT)
         assert np.abs(reciprocal_errors(x, 12)).max() < 1, exponent
