@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All squared distances of a tile: R samples are held, all n stream past, block after block."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.config import Configuration
+from hw.desne.squared_distance import SquaredDistance
+from hw.stream import CreditQueue
+
+
+def beat_layout(config: Configuration) -> data.ArrayLayout:
+    """One beat of samples: `lanes` unsigned bytes."""
+    return data.ArrayLayout(unsigned(8), config.lanes)
+
+
+def distances_layout(config: Configuration) -> data.StructLayout:
+    """One passing sample's distances to the `rows` held ones; `last` marks the block's last."""
+    return data.StructLayout(
+        {
+            "distance": data.ArrayLayout(unsigned(config.distance_width), config.rows),
+            "last": unsigned(1),
+        }
+    )
+
+
+class Distance(wiring.Component):
+    """The distance array: R * W squared differences a cycle.
+
+    Equation: for row block b = 0..ceil(n/R)-1, sample j = 0..n-1 and row r = 0..R-1
+
+        distances.distance[r] = sum over features of (f[b * R + r] - f[j])^2
+
+    where rows b * R + r >= n are whatever the feeder held there (zeros). Exact (docs/numerics.md).
+
+    Flow control: all three streams are independent. `held` takes R * beats beats for each block,
+    row after row, into one of two buffers: block b + 1 loads while block b streams. `passing` takes
+    n * beats beats for each block, once that block is held and while a result's place is free
+    (hw/stream.py); the arithmetic never stops. Every ready and every valid comes from registers.
+
+    Latency: `latency` cycles from a sample's last passing beat to its distances. A block's first
+    passing beat can follow its last held beat after 2 cycles. Throughput: one passing beat a cycle,
+    without a bubble between samples or blocks.
+
+    Parameters
+    ----------
+    config: sizes; samples, features, rows and lanes are used.
+
+    Members
+    -------
+    start: In(1), begins a job with samples and beats as they are in that cycle; ignored while busy.
+    busy: Out(1), from the cycle after start until the last distances were taken.
+    samples: In(bits of config.samples), n, 1..config.samples.
+    beats: In(bits of config.beats), beats a sample, 1..config.beats.
+    held: In(stream of array of lanes unsigned bytes).
+    passing: In(stream of array of lanes unsigned bytes).
+    distances: Out(stream of struct: distance, array of rows unsigned(distance_width); last, 1 bit).
+    """
+
+    def __init__(self, config: Configuration):
+        self.config = config
+        self._kernel_latency = SquaredDistance.latency_for(config.lanes)
+        self._write_latency = self._kernel_latency + 2
+        self.latency = self._write_latency + CreditQueue.latency
+        super().__init__(
+            {
+                "start": In(1),
+                "busy": Out(1),
+                "samples": In(config.count_width),
+                "beats": In(config.beats_width),
+                "held": In(stream.Signature(beat_layout(config))),
+                "passing": In(stream.Signature(beat_layout(config))),
+                "distances": Out(stream.Signature(distances_layout(config))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        rows = self.config.rows
+        beat_bits = (self.config.beats - 1).bit_length()
+        row_bits = (rows - 1).bit_length()
+
+        m.submodules.queue = queue = CreditQueue(
+            distances_layout(self.config), self._write_latency + CreditQueue.round_trip
+        )
+        wiring.connect(m, queue.output, wiring.flipped(self.distances))
+
+        begin = Signal()
+        last_beat = Signal(beat_bits)  # number of the last beat of a sample
+        full = Signal(2)  # a block is held in this buffer
+        m.d.comb += begin.eq(self.start & ~self.busy)
+        with m.If(begin):
+            m.d.sync += last_beat.eq(self.beats - 1)
+
+        # Loading: block after block into the buffers in turn.
+        loading = Signal()
+        load_rows = Signal(self.config.count_width)  # from this block on
+        load_buffer = Signal()
+        load_row = Signal(row_bits)
+        load_beat = Signal(beat_bits)
+        load = Signal()
+        row_ends = Signal()
+        block_ends = Signal()
+        m.d.comb += [
+            self.held.ready.eq(loading & ~full.bit_select(load_buffer, 1)),
+            load.eq(self.held.valid & self.held.ready),
+            row_ends.eq(load_beat == last_beat),
+            block_ends.eq(row_ends & (load_row == rows - 1)),
+        ]
+        with m.If(begin):
+            m.d.sync += [loading.eq(1), load_rows.eq(self.samples)]
+        with m.If(load):
+            m.d.sync += load_beat.eq(Mux(row_ends, 0, load_beat + 1))
+            with m.If(row_ends):
+                m.d.sync += load_row.eq(Mux(block_ends, 0, load_row + 1))
+            with m.If(block_ends):
+                m.d.sync += [load_buffer.eq(~load_buffer), load_rows.eq(load_rows - rows)]
+                with m.If(load_rows <= rows):
+                    m.d.sync += loading.eq(0)
+
+        # a register before the buffers; a block counts as held once its last beat is written
+        write = Signal()
+        write_row = Signal.like(load_row, reset_less=True)
+        write_address = Signal(beat_bits + 1, reset_less=True)
+        write_data = Signal.like(self.held.payload, reset_less=True)
+        write_ends = Signal()
+        m.d.sync += [
+            write.eq(load),
+            write_ends.eq(load & block_ends),
+            write_row.eq(load_row),
+            write_address.eq(Cat(load_beat, load_buffer)),
+            write_data.eq(self.held.payload),
+        ]
+
+        # Streaming: n samples past each block.
+        streaming = Signal()
+        pass_rows = Signal(self.config.count_width)  # from this block on
+        pass_buffer = Signal()
+        samples = Signal(self.config.count_width)
+        samples_left = Signal(self.config.count_width)  # with this one
+        pass_beat = Signal(beat_bits)
+        sample_begins = Signal(init=1)
+        step = Signal()
+        sample_ends = Signal()
+        last_sample = Signal()
+        m.d.comb += [
+            self.passing.ready.eq(
+                streaming & full.bit_select(pass_buffer, 1) & (queue.available | ~sample_begins)
+            ),
+            step.eq(self.passing.valid & self.passing.ready),
+            sample_ends.eq(pass_beat == last_beat),
+            last_sample.eq(samples_left == 1),
+            queue.reserve.eq(step & sample_begins),
+        ]
+        with m.If(begin):
+            m.d.sync += [
+                streaming.eq(1),
+                pass_rows.eq(self.samples),
+                samples.eq(self.samples),
+                samples_left.eq(self.samples),
+            ]
+        with m.If(step):
+            m.d.sync += [
+                pass_beat.eq(Mux(sample_ends, 0, pass_beat + 1)),
+                sample_begins.eq(sample_ends),
+            ]
+            with m.If(sample_ends):
+                m.d.sync += samples_left.eq(Mux(last_sample, samples, samples_left - 1))
+                with m.If(last_sample):
+                    m.d.sync += [pass_buffer.eq(~pass_buffer), pass_rows.eq(pass_rows - rows)]
+                    with m.If(pass_rows <= rows):
+                        m.d.sync += streaming.eq(0)
+
+        # Writing and freeing never meet in one buffer.
+        with m.If(write_ends):
+            m.d.sync += full.bit_select(write_address[-1], 1).eq(1)
+        with m.If(step & sample_ends & last_sample):
+            m.d.sync += full.bit_select(pass_buffer, 1).eq(0)
+
+        with m.If(begin):
+            m.d.sync += self.busy.eq(1)
+        with m.Elif(~streaming & queue.empty):
+            m.d.sync += self.busy.eq(0)
+
+        # The array: operands (cycle 0), squared distance of a beat, sum over the sample's beats.
+        passing = Signal.like(self.passing.payload, reset_less=True)
+        m.d.sync += passing.eq(self.passing.payload)
+        valid = _delay(m, "valid", step, 1 + self._kernel_latency)
+        first = _delay(m, "first", sample_begins, 1 + self._kernel_latency)
+        for r in range(rows):
+            buffer = memory.Memory(shape=beat_layout(self.config), depth=2 << beat_bits, init=[])
+            kernel = SquaredDistance(self.config.lanes)
+            m.submodules[f"buffer_{r}"] = buffer
+            m.submodules[f"row_{r}"] = kernel
+            write_port = buffer.write_port()
+            read_port = buffer.read_port(domain="comb")
+            held = Signal.like(self.passing.payload, name=f"held_{r}", reset_less=True)
+            m.d.comb += [
+                write_port.addr.eq(write_address),
+                write_port.data.eq(write_data),
+                write_port.en.eq(write & (write_row == r)),
+                read_port.addr.eq(Cat(pass_beat, pass_buffer)),
+                kernel.a.eq(held),
+                kernel.b.eq(passing),
+            ]
+            m.d.sync += held.eq(read_port.data)
+            total = Signal(self.config.distance_width, name=f"total_{r}", reset_less=True)
+            with m.If(valid):
+                m.d.sync += total.eq(Mux(first, 0, total) + kernel.distance)
+            m.d.comb += queue.result.distance[r].eq(total)
+        m.d.comb += [
+            queue.write.eq(_delay(m, "write", step & sample_ends, self._write_latency)),
+            queue.result.last.eq(_delay(m, "last", last_sample, self._write_latency)),
+        ]
+        return m
+
+
+def _delay(m: Module, name: str, bit: Value, cycles: int) -> Value:
+    """The bit of `cycles` cycles ago, 0 after reset."""
+    history = Signal(cycles, name=f"{name}_history")
+    m.d.sync += history.eq(Cat(bit, history))
+    return history[-1]
