@@ -45,7 +45,8 @@ def plan_class(
 
     members: dataset indices of the class. budget: 1..len(members). tile: the most samples a tile holds, >= 2. The class is
     dealt into ceil(m / tile) nearly equal tiles in an order drawn by (seed, label); the first
-    max(1, ceil(budget / 300)) are used, as many more as it takes that none is asked for more than it has, or all of them.
+    max(1, ceil(budget / 300)) are used, as many more as it takes that none is asked for more than it has, or all of them
+    (one for each sample of the budget, at most). A share that exceeds its tile passes the excess to the first with room.
     Returns [(indices int64 ascending, budget >= 1)]; budgets add up exactly.
     """
     members = np.asarray(members, np.int64)
@@ -54,14 +55,16 @@ def plan_class(
     if tile < 2:
         raise ValueError(f"a tile must hold at least 2 samples, not {tile}")
     number = -(-len(members) // tile)
-    dealt = np.random.default_rng([seed, label]).permutation(members)
+    dealt = np.random.default_rng([seed, int(label) % (1 << 64)]).permutation(members)
     bounds = np.concatenate([[0], np.cumsum(shares(len(members), number))])
-    smallest = int(np.diff(bounds).min())
+    sizes = np.diff(bounds)
     used = number if all_tiles else min(number, max(1, -(-budget // BUDGET_PER_TILE)))
     used = min(used, budget)
-    while used < number and -(-budget // used) > smallest:
+    while used < number and -(-budget // used) > sizes.min():
         used += 1
-    return [
-        (np.sort(dealt[bounds[t] : bounds[t + 1]]), int(part))
-        for t, part in enumerate(shares(budget, used))
-    ]
+    parts = shares(budget, used)
+    excess = np.maximum(parts - sizes[:used], 0)
+    parts -= excess
+    for _ in range(excess.sum()):
+        parts[np.argmax(parts < sizes[:used])] += 1
+    return [(np.sort(dealt[bounds[t] : bounds[t + 1]]), int(part)) for t, part in enumerate(parts)]
