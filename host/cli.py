@@ -8,6 +8,7 @@ Those modules import what is slow (numba, amaranth, torch) inside their function
 import typer
 
 from host import doctor, verilog
+from host.commands.report import report
 from host.commands.select import select
 from host.commands.train import train
 
@@ -22,3 +23,4 @@ app.command("doctor")(doctor.doctor)
 app.command("verilog")(verilog.verilog)
 app.command("select")(select)
 app.command("train")(train)
+app.command("report")(report)

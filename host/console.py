@@ -51,44 +51,38 @@ def print_selection(document: dict[str, Any], path: Path) -> None:
     console.print(f"Written: {path}", highlight=False, soft_wrap=True)
 
 
-ROW_NAMES = {
-    "selection": "DE-SNE selection",
-    "random": "class-balanced random, same size",
-    "all": "all data",
-}
-
-
 def percent(mean: float, spread: float | None) -> str:
     """A share in per cent, with its spread where there is one."""
     return f"{100 * mean:.2f} %" + ("" if spread is None else f" ± {100 * spread:.2f}")
 
 
-def difference(results: dict[str, Any]) -> str:
-    """The paired difference to random in percentage points, with its standard error."""
-    pairs = results["difference_to_random"]
-    error = pairs["standard_error"]
-    return f"{100 * pairs['mean']:+.2f}" + ("" if error is None else f" ± {100 * error:.2f}")
+def points(difference: dict[str, Any] | None) -> str:
+    """A paired difference in percentage points, with its standard error."""
+    if difference is None:
+        return ""
+    error = difference["standard_error"]
+    return f"{100 * difference['mean']:+.2f}" + ("" if error is None else f" ± {100 * error:.2f}")
 
 
 def print_results(results: dict[str, Any], path: Path | None) -> None:
-    """Test accuracy of the three rows and the paired difference."""
+    """Test accuracy of every row, and what the selections gain over random."""
     recipe = results["recipe"]
     table = Table(
-        title=f"Test accuracy on {results['data']['name']}: {recipe['model']}, "
-        f"{recipe['steps']} steps of {recipe['batch']}, {results['seeds']} seeds, "
-        f"{results['test_samples']:,} test samples",
+        title=f"Test accuracy on {results['data']['name']} ({results['test_samples']:,} test "
+        f"samples): {recipe['model']}, {recipe['steps']} steps of {recipe['batch']}, "
+        f"{results['seeds']} seeds",
         title_justify="left",
+        caption="accuracy: mean ± standard deviation over the seeds; minus random: percentage "
+        "points, paired by seed, ± standard error",
+        caption_justify="left",
     )
-    for name, justify in (("trained on", "left"), ("samples", "right"), ("accuracy", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for row, figures in results["rows"].items():
-        accuracy = percent(figures["mean"], figures["spread"])
-        table.add_row(ROW_NAMES[row], f"{figures['samples']:,}", accuracy)
+    table.add_column("trained on")
+    for name in ("samples", "accuracy", "minus random"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in results["rows"]:
+        accuracy = percent(row["mean"], row["spread"])
+        gain = points(row["minus_random"])
+        table.add_row(row["name"], f"{row['samples']:,}", accuracy, gain)
     console.print(table)
-    console.print(
-        f"Selection minus random, paired by seed: {difference(results)} percentage points "
-        f"(± is the standard error here, the standard deviation over seeds above).",
-        highlight=False,
-    )
     if path is not None:
         console.print(f"Written: {path}", highlight=False, soft_wrap=True)

@@ -9,6 +9,9 @@ from typing import Any
 
 from host.errors import UserError
 
+RESULTS_FORMAT = "near-memory-sampling training"
+RESULTS_VERSION = 1
+
 
 def check_writable(path: Path) -> None:
     """Refuses, before any long work, an output path that cannot become a file."""

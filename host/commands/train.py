@@ -23,8 +23,8 @@ def train(
         list[Path],
         typer.Option(
             help="A file that nms select wrote from the same data. Repeat the option with "
-            "selections of other seeds: run s then trains on selection s, and their spread "
-            "counts too."
+            "selections of other seeds (run s then trains on selection s, and their spread counts "
+            "too) or made in other ways (each way is a row)."
         ),
     ],
     model: Annotated[

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Selection beside class-balanced random and all data: the same recipe, the same seeds, paired.
+"""Selections beside class-balanced random and all data: the same recipe, the same seeds, paired.
 
 Run s of every row starts from the same weights. The random row draws anew for every run, as many
-samples of each class as the selection has, from the samples the selection was made from. Given
-several selections (made with different seeds), run s uses selection s, so that their spread counts.
+samples of each class as the selections have, from the samples they were made from. Selections that
+differ in nothing but their seed are one row: its run s uses selection s, so that their spread
+counts. Selections made in different ways (another rule, say) are rows of their own.
 """
 
 import math
@@ -19,14 +20,14 @@ import numpy as np
 
 from host.datasets import Dataset
 from host.errors import TrainingError
+from host.files import RESULTS_FORMAT, RESULTS_VERSION
 from host.selection import available_cores, class_members
 from host.selection_file import SelectionFile
 from host.trainer.models import make_model
 from host.trainer.training import Recipe, train_and_test
 
-FORMAT = "near-memory-sampling training"
-FORMAT_VERSION = 1
-ROWS = ("selection", "random", "all")
+RANDOM, ALL = "class-balanced random", "all data"
+WAYS = ("rule", "drop", "perplexity", "features", "iterations", "neighbours", "tile", "tiles")
 
 _dataset: Dataset
 
@@ -46,16 +47,16 @@ def compare(
     recipe does not fit the data. `on_start` gets the number of runs, `on_run` is called after each.
     """
     _check(dataset, selections, recipe, seeds)
-    limit = selections[0].document["parameters"]["limit"]
-    members = class_members(dataset, limit)
+    groups = _groups(selections)
+    members = class_members(dataset, selections[0].document["parameters"]["limit"])
     counts = _counts(dataset, selections)
     runs = [
-        (row, run, _indices(row, run, selections, members, counts))
+        (row, run, _indices(row, run, groups, members, counts))
         for run in range(1, seeds + 1)
-        for row in ROWS
+        for row in (*groups, RANDOM, ALL)
     ]
     on_start(len(runs))
-    accuracy = {row: [0.0] * seeds for row in ROWS}
+    accuracy = {row: [0.0] * seeds for row, _, _ in runs}
     work = partial(_run, recipe)
     workers = min(jobs or available_cores(), len(runs))
     if workers == 1:
@@ -72,7 +73,7 @@ def compare(
                 accuracy[row][run - 1] = future.result()
                 on_run()
     sizes = {row: len(indices) for row, _, indices in runs}
-    return _document(dataset, selections, recipe, sizes, accuracy)
+    return _document(dataset, groups, recipe, sizes, accuracy)
 
 
 def _start(dataset: Dataset) -> None:
@@ -111,6 +112,17 @@ def _check(dataset: Dataset, selections: list[SelectionFile], recipe: Recipe, se
     make_model(recipe.model, dataset.x_train.shape[1:], 2)
 
 
+def _groups(selections: list[SelectionFile]) -> dict[str, list[SelectionFile]]:
+    """The selections by how they were made, under a name that says what sets the ways apart."""
+    ways = [{name: part.document["parameters"][name] for name in WAYS} for part in selections]
+    differing = [name for name in WAYS if any(way[name] != ways[0][name] for way in ways)]
+    groups: dict[str, list[SelectionFile]] = {}
+    for way, part in zip(ways, selections, strict=True):
+        detail = ", ".join(f"{name} {way[name]}".removesuffix(".0") for name in differing)
+        groups.setdefault(f"DE-SNE {detail}" if detail else "DE-SNE", []).append(part)
+    return groups
+
+
 def _counts(dataset: Dataset, selections: list[SelectionFile]) -> dict[int, int]:
     """How many samples of each label every selection holds."""
     found = [
@@ -120,8 +132,8 @@ def _counts(dataset: Dataset, selections: list[SelectionFile]) -> dict[int, int]
     limits = {part.document["parameters"]["limit"] for part in selections}
     if len(set(found)) > 1 or len(limits) > 1:
         raise TrainingError(
-            "the selections differ in their counts per class or their limit: compare selections "
-            "that differ in the seed only"
+            "the selections differ in their counts per class or their limit: compare only "
+            "selections made with the same keep and limit"
         )
     return dict(zip((int(label) for label in dataset.classes), found[0], strict=True))
 
@@ -129,13 +141,13 @@ def _counts(dataset: Dataset, selections: list[SelectionFile]) -> dict[int, int]
 def _indices(
     row: str,
     run: int,
-    selections: list[SelectionFile],
+    groups: dict[str, list[SelectionFile]],
     members: dict[int, np.ndarray],
     counts: dict[int, int],
 ) -> np.ndarray:
-    if row == "selection":
-        return selections[(run - 1) % len(selections)].indices
-    if row == "all":
+    if row in groups:
+        return groups[row][(run - 1) % len(groups[row])].indices
+    if row == ALL:
         return np.sort(np.concatenate(list(members.values())))
     draw = np.random.default_rng([run, 0x72616E64])
     parts = [draw.permutation(part)[: counts[label]] for label, part in members.items()]
@@ -146,36 +158,47 @@ def _spread(values: list[float]) -> float | None:
     return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
+def _difference(accuracy: dict[str, list[float]], row: str) -> dict[str, Any]:
+    """Row minus random, run by run: mean and its standard error."""
+    pairs = [a - b for a, b in zip(accuracy[row], accuracy[RANDOM], strict=True)]
+    spread = _spread(pairs)
+    return {
+        "mean": float(np.mean(pairs)),
+        "standard_error": None if spread is None else spread / math.sqrt(len(pairs)),
+    }
+
+
 def _document(
     dataset: Dataset,
-    selections: list[SelectionFile],
+    groups: dict[str, list[SelectionFile]],
     recipe: Recipe,
     sizes: dict[str, int],
     accuracy: dict[str, list[float]],
 ) -> dict[str, Any]:
-    pairs = [a - b for a, b in zip(accuracy["selection"], accuracy["random"], strict=True)]
-    spread = _spread(pairs)
+    rows = []
+    for row, values in accuracy.items():
+        kind = {RANDOM: "random", ALL: "all"}.get(row, "selection")
+        made = [part.document["parameters"] for part in groups.get(row, [])]
+        rows.append(
+            {
+                "name": row,
+                "kind": kind,
+                "samples": sizes[row],
+                "mean": float(np.mean(values)),
+                "spread": _spread(values),
+                "accuracy": values,
+                "minus_random": _difference(accuracy, row) if kind == "selection" else None,
+                "made_with": {name: made[0][name] for name in WAYS} if made else None,
+                "selection_seeds": [part["seed"] for part in made],
+            }
+        )
     return {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
+        "format": RESULTS_FORMAT,
+        "version": RESULTS_VERSION,
         "data": {"source": dataset.source, "name": dataset.name, "sha256": dataset.sha256},
         "test_samples": 0 if dataset.x_test is None else len(dataset.x_test),
         "recipe": asdict(recipe),
-        "seeds": len(pairs),
-        "selection_seeds": [part.document["parameters"]["seed"] for part in selections],
-        "rows": {
-            row: {
-                "samples": sizes[row],
-                "mean": float(np.mean(accuracy[row])),
-                "spread": _spread(accuracy[row]),
-                "accuracy": accuracy[row],
-            }
-            for row in ROWS
-        },
-        "difference_to_random": {
-            "mean": float(np.mean(pairs)),
-            "standard_error": None if spread is None else spread / math.sqrt(len(pairs)),
-            "pairs": pairs,
-        },
+        "seeds": len(accuracy[RANDOM]),
+        "rows": rows,
         "tool": {name: version(name) for name in ("near-memory-sampling", "numpy", "torch")},
     }
