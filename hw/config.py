@@ -12,10 +12,12 @@ CODE_WIDTH = 13
 
 LIMITS = {
     "samples": (2, 1 << 16),
+    "dimensions": (1, 1 << 16),
     "features": (1, 1 << 12),  # distances below 2^28: at the smallest beta no weight is below 1/2
     "rows": (1, 256),
     "lanes": (1, 128),
     "neighbours": (1, (1 << 16) - 1),
+    "points": (1, 256),
 }
 """Smallest and largest value of each size."""
 
@@ -38,10 +40,12 @@ class Configuration:
     ----------
     name: lower-case letters, digits and underscores, a letter first; names modules and files.
     samples: most samples in a tile, n <= samples; 2..65536.
+    dimensions: most bytes of a raw sample, D <= dimensions; 1..65536, a multiple of lanes.
     features: most reduced features of a sample, F <= features; 1..4096, a multiple of lanes.
     rows: samples held by the distance array (R); 1..256, at most samples.
     lanes: bytes a beat (W); 1..128, a power of two.
     neighbours: most neighbours kept for a sample (K); 1..samples - 1.
+    points: points held by the embedding (L); 1..256, at most samples.
     """
 
     name: str
@@ -50,6 +54,8 @@ class Configuration:
     rows: int
     lanes: int
     neighbours: int
+    dimensions: int = 4096
+    points: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
@@ -65,14 +71,19 @@ class Configuration:
                 raise ValueError(f"{key} is {value}: it must be from {low} to {high}")
         if self.lanes & (self.lanes - 1):
             raise ValueError(f"lanes is {self.lanes}: it must be a power of two")
-        if self.features % self.lanes:
-            raise ValueError(
-                f"features is {self.features}: it must be a multiple of lanes, "
-                f"which is {self.lanes}"
-            )
+        for key in ("features", "dimensions"):
+            value = getattr(self, key)
+            if value % self.lanes:
+                raise ValueError(
+                    f"{key} is {value}: it must be a multiple of lanes, which is {self.lanes}"
+                )
         if self.rows > self.samples:
             raise ValueError(
                 f"rows is {self.rows}: it must be at most samples, which is {self.samples}"
+            )
+        if self.points > self.samples:
+            raise ValueError(
+                f"points is {self.points}: it must be at most samples, which is {self.samples}"
             )
         if self.neighbours >= self.samples:
             raise ValueError(
@@ -89,6 +100,16 @@ class Configuration:
     def beats_width(self) -> int:
         """Bits of a number of beats, 0..beats."""
         return width_for(self.beats)
+
+    @property
+    def sample_beats(self) -> int:
+        """Most beats of a raw sample: dimensions / lanes."""
+        return self.dimensions // self.lanes
+
+    @property
+    def sample_beats_width(self) -> int:
+        """Bits of a number of beats of a raw sample, 0..sample_beats."""
+        return width_for(self.sample_beats)
 
     @property
     def count_width(self) -> int:
@@ -119,9 +140,36 @@ class Configuration:
 PRESETS = {
     preset.name: preset
     for preset in (
-        Configuration(name="tiny", samples=32, features=8, rows=2, lanes=4, neighbours=8),
-        Configuration(name="edge", samples=1024, features=64, rows=8, lanes=16, neighbours=64),
-        Configuration(name="wide", samples=2048, features=128, rows=32, lanes=32, neighbours=128),
+        Configuration(
+            name="tiny",
+            samples=32,
+            features=8,
+            rows=2,
+            lanes=4,
+            neighbours=8,
+            dimensions=64,
+            points=2,
+        ),
+        Configuration(
+            name="edge",
+            samples=1024,
+            features=64,
+            rows=8,
+            lanes=16,
+            neighbours=64,
+            dimensions=4096,
+            points=8,
+        ),
+        Configuration(
+            name="wide",
+            samples=2048,
+            features=128,
+            rows=32,
+            lanes=32,
+            neighbours=128,
+            dimensions=8192,
+            points=16,
+        ),
     )
 }
 """tiny: tests in seconds. edge: a small FPGA or a corner of a chip. wide: a large FPGA or chip."""
@@ -130,7 +178,8 @@ PRESETS = {
 def load(source: str | Path) -> Configuration:
     """The preset of that name, else the configuration in that TOML file.
 
-    The file holds one line for each field of Configuration, and nothing else. Raises ValueError,
+    The file holds one line for each field of Configuration (those with a default may be left out),
+    and nothing else. Raises ValueError,
     naming the file and what is wrong with it.
     """
     if str(source) in PRESETS:
@@ -144,10 +193,12 @@ def load(source: str | Path) -> Configuration:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"{path}: cannot be read as TOML: {error}") from None
-    keys = [field.name for field in dataclasses.fields(Configuration)]
+    fields = dataclasses.fields(Configuration)
+    keys = [field.name for field in fields]
+    needed = [field.name for field in fields if field.default is dataclasses.MISSING]
     if unknown := [key for key in content if key not in keys]:
         raise ValueError(f"{path}: unknown key {unknown[0]!r}; the keys are {', '.join(keys)}")
-    if missing := [key for key in keys if key not in content]:
+    if missing := [key for key in needed if key not in content]:
         raise ValueError(f"{path}: key {missing[0]!r} is missing; the keys are {', '.join(keys)}")
     try:
         return Configuration(**content)

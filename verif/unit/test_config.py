@@ -9,7 +9,7 @@ import pytest
 from hw.config import PRESETS, Configuration, load
 
 LEGAL = dict(name="some", samples=100, features=24, rows=5, lanes=8, neighbours=9)
-KEYS = "name, samples, features, rows, lanes, neighbours"
+KEYS = "name, samples, features, rows, lanes, neighbours, dimensions, points"
 NAME = "it must start with a lower-case letter and hold only lower-case letters, digits and"
 
 ILLEGAL = [
@@ -23,6 +23,9 @@ ILLEGAL = [
     ({"features": 0}, "features is 0: it must be from 1 to 4096"),
     ({"features": 4104}, "features is 4104: it must be from 1 to 4096"),
     ({"features": 20}, "features is 20: it must be a multiple of lanes, which is 8"),
+    ({"dimensions": 0}, "dimensions is 0: it must be from 1 to 65536"),
+    ({"dimensions": 65544}, "dimensions is 65544: it must be from 1 to 65536"),
+    ({"dimensions": 20}, "dimensions is 20: it must be a multiple of lanes, which is 8"),
     ({"rows": 0}, "rows is 0: it must be from 1 to 256"),
     ({"rows": 257}, "rows is 257: it must be from 1 to 256"),
     ({"rows": True}, "rows is True: it must be an integer from 1 to 256"),
@@ -30,6 +33,9 @@ ILLEGAL = [
     ({"lanes": 0}, "lanes is 0: it must be from 1 to 128"),
     ({"lanes": 256}, "lanes is 256: it must be from 1 to 128"),
     ({"lanes": 12}, "lanes is 12: it must be a power of two"),
+    ({"points": 0}, "points is 0: it must be from 1 to 256"),
+    ({"points": 257}, "points is 257: it must be from 1 to 256"),
+    ({"points": 101}, "points is 101: it must be at most samples, which is 100"),
     ({"neighbours": 0}, "neighbours is 0: it must be from 1 to 65535"),
     ({"neighbours": 100}, "neighbours is 100: it must be less than samples, which is 100"),
 ]
@@ -63,6 +69,19 @@ def test_derived_widths():
             c.distance_width,
         ) == expected
         assert c.code_width == 13
+
+
+def test_raw_sample_widths():
+    c = PRESETS["edge"]
+    assert (c.sample_beats, c.sample_beats_width) == (256, 9)
+
+
+def test_points_of_the_presets():
+    assert {name: preset.points for name, preset in PRESETS.items()} == {
+        "tiny": 2,
+        "edge": 8,
+        "wide": 16,
+    }
 
 
 def test_distance_width_is_tight():
