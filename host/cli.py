@@ -8,6 +8,7 @@ Those modules import what is slow (numba, amaranth, torch) inside their function
 import typer
 
 from host import doctor, verilog
+from host.commands.demo import demo
 from host.commands.report import report
 from host.commands.select import select
 from host.commands.train import train
@@ -24,3 +25,4 @@ app.command("verilog")(verilog.verilog)
 app.command("select")(select)
 app.command("train")(train)
 app.command("report")(report)
+app.command("demo")(demo)

@@ -114,7 +114,9 @@ def _accuracy(results: dict[str, Any]) -> str:
             "test accuracy of every run",
         ),
         "</div>",
-        page.table(("trained on", "samples", "accuracy", "minus random, points"), rows),
+        page.table(
+            ("trained on", "samples", "accuracy", "minus random, points"), rows, range(1, 4)
+        ),
         page.paragraph(
             f"Recipe of every row: {recipe['model']}, {recipe['steps']} optimiser steps of "
             f"{recipe['batch']} samples (equal steps, not equal epochs), AdamW, peak rate "
@@ -189,7 +191,7 @@ def _rows(document: dict[str, Any]) -> str:
     ]
     return page.section(
         "Rows of the affinity matrix",
-        page.table(("status", "rows", "share", "meaning"), rows),
+        page.table(("status", "rows", "share", "meaning"), rows, range(1, 3)),
         page.paragraph(
             "Every embedded sample has a row: the weights of its neighbours, with a width found so "
             "that the row counts as many effective neighbours as the perplexity asks for.",
@@ -213,7 +215,7 @@ def _hardware(hardware: dict[str, Any]) -> str:
     return page.section(
         "Hardware beside the golden model",
         page.verdict(text, good=not bad),
-        page.table(("tile", *keys), rows),
+        page.table(("tile", *keys), rows, range(1, 7)),
         page.paragraph(
             f"The Verilog of the distance and calibrate blocks, preset {hardware['config']}, ran "
             f"on the same reduced samples in {hardware['tool']}. A cycle is one clock of the "
@@ -236,7 +238,7 @@ def _parameters(document: dict[str, Any], results: dict[str, Any] | None) -> str
         rows.append(("training", "torch", results["tool"]["torch"]))
     return page.section(
         "Parameters and versions",
-        page.table(("of", "name", "value"), rows, numbers_from=9),
+        page.table(("of", "name", "value"), rows, range(0)),
         page.paragraph(
             "The same parameters and data give the same selection, bit for bit.", "note"
         ),

@@ -32,9 +32,9 @@ def tile_map(tile: Tile, colour: str) -> str:
     """The 2-D map of one tile: every sample a dot, the chosen ones ringed."""
     places = tile.result.coordinates / COORDINATE_STEP
     chosen = places[tile.result.chosen]
-    figure, axes = _axes(3.0, 3.0)
+    figure, axes = _axes(2.7, 2.7)
     crowd = 12 if len(places) < 300 else 5
-    axes.scatter(*places.T, s=crowd, color=colour, alpha=0.35, linewidths=0)
+    axes.scatter(*places.T, s=crowd, color=colour, alpha=0.5, linewidths=0)
     axes.scatter(*chosen.T, s=2 * crowd + 6, color=colour, edgecolors=INK, linewidths=0.9)
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.06)
@@ -70,7 +70,7 @@ def shows_as_image(shape: tuple[int, ...]) -> bool:
 
 def accuracy_bars(results: dict[str, Any]) -> str:
     """Mean test accuracy of the rows with the standard deviation over the seeds."""
-    figure, axes = _axes(6.0, 0.7 + 0.55 * len(results["rows"]))
+    figure, axes = _axes(4.9, 0.7 + 0.5 * len(results["rows"]))
     for place, row in enumerate(results["rows"]):
         mean, spread = 100 * row["mean"], 100 * (row["spread"] or 0)
         axes.barh(
@@ -85,7 +85,7 @@ def accuracy_bars(results: dict[str, Any]) -> str:
 
 def accuracy_runs(results: dict[str, Any]) -> str:
     """Every run as a dot and the mean as a line, on an axis that begins near the worst run."""
-    figure, axes = _axes(6.0, 0.7 + 0.55 * len(results["rows"]))
+    figure, axes = _axes(4.9, 0.7 + 0.5 * len(results["rows"]))
     for place, row in enumerate(results["rows"]):
         runs = 100 * np.array(row["accuracy"])
         lift = np.linspace(-0.16, 0.16, len(runs)) if len(runs) > 1 else [0.0]

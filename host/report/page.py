@@ -23,7 +23,7 @@ section { padding: 1.1rem; margin-top: 1rem; overflow-x: auto; }
 .cards b { display: block; font-size: 1.45rem; line-height: 1.25; color: var(--warm); }
 .cards span { color: var(--muted); font-size: 0.88rem; }
 .maps { display: grid; gap: 0.6rem;
-  grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(8.4rem, 1fr)); }
 .pair { display: grid; gap: 0.8rem; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); }
 figure { margin: 0; }
 img { width: 100%; height: auto; display: block; }
@@ -34,7 +34,7 @@ table { border-collapse: collapse; font-size: 0.92rem; min-width: 18rem; }
 th, td { text-align: left; padding: 0.28rem 1.1rem 0.28rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 th { color: var(--muted); font-weight: 600; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .good { color: #2c7a3f; font-weight: 600; }
 .bad { color: #b91c1c; font-weight: 700; }
 code { font-size: 0.85em; overflow-wrap: anywhere; }
@@ -86,13 +86,13 @@ def image(uri: str, caption: str, alternative: str) -> str:
     )
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int = 1) -> str:
-    """A table whose columns from `numbers_from` on are aligned right."""
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: range) -> str:
+    """A table whose columns in `numbers` are aligned right."""
 
     def line(tag: str, cells: Sequence[str]) -> str:
         parts = []
         for position, cell in enumerate(cells):
-            kind = ' class="n"' if position >= numbers_from else ""
+            kind = ' class="n"' if position in numbers else ""
             parts.append(f"<{tag}{kind}>{escape(cell)}</{tag}>")
         return f"<tr>{''.join(parts)}</tr>"
 

@@ -9,7 +9,7 @@ counts. Selections made in different ways (another rule, say) are rows of their 
 
 import math
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from functools import partial
@@ -34,7 +34,7 @@ _dataset: Dataset
 
 def compare(
     dataset: Dataset,
-    selections: list[SelectionFile],
+    selections: Sequence[SelectionFile],
     recipe: Recipe,
     seeds: int,
     jobs: int | None = None,
@@ -97,7 +97,9 @@ def _run(recipe: Recipe, indices: np.ndarray, seed: int) -> float:
     )
 
 
-def _check(dataset: Dataset, selections: list[SelectionFile], recipe: Recipe, seeds: int) -> None:
+def _check(
+    dataset: Dataset, selections: Sequence[SelectionFile], recipe: Recipe, seeds: int
+) -> None:
     if dataset.x_test is None:
         raise TrainingError(f"{dataset.source} holds no test part: add x_test and y_test to train")
     for name, value, least in (
@@ -112,7 +114,7 @@ def _check(dataset: Dataset, selections: list[SelectionFile], recipe: Recipe, se
     make_model(recipe.model, dataset.x_train.shape[1:], 2)
 
 
-def _groups(selections: list[SelectionFile]) -> dict[str, list[SelectionFile]]:
+def _groups(selections: Sequence[SelectionFile]) -> dict[str, list[SelectionFile]]:
     """The selections by how they were made, under a name that says what sets the ways apart."""
     ways = [{name: part.document["parameters"][name] for name in WAYS} for part in selections]
     differing = [name for name in WAYS if any(way[name] != ways[0][name] for way in ways)]
@@ -123,7 +125,7 @@ def _groups(selections: list[SelectionFile]) -> dict[str, list[SelectionFile]]:
     return groups
 
 
-def _counts(dataset: Dataset, selections: list[SelectionFile]) -> dict[int, int]:
+def _counts(dataset: Dataset, selections: Sequence[SelectionFile]) -> dict[int, int]:
     """How many samples of each label every selection holds."""
     found = [
         tuple(int(np.sum(dataset.y_train[part.indices] == label)) for label in dataset.classes)
