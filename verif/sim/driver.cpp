@@ -22,35 +22,10 @@
 #include <string>
 #include <vector>
 
-#include "Vtop.h"
+#include "driver.h"
 #include "verilated.h"
 
 namespace {
-
-using Byte = unsigned char;
-
-struct Stream {
-    std::string name;
-    bool input;
-    bool plain;
-    void* payload;
-    size_t bytes;
-    Byte* valid;  // null if always valid
-    Byte* ready;  // null if always ready
-
-    std::vector<Byte> data{};
-    size_t beats = 0;     // to play, or expected
-    size_t done = 0;      // transferred
-    bool offered = false;  // input: valid is up; output: was valid and not taken
-    std::vector<Byte> held{};
-    uint64_t first = 0, last = 0, stalled = 0, starved = 0;
-
-    bool is_valid() const { return valid == nullptr || *valid != 0; }
-    bool is_ready() const { return ready == nullptr || *ready != 0; }
-    bool finished() const { return done >= beats; }
-};
-
-#include "binding.h"  // streams(top), set_clock(top, level), set_reset(top, level)
 
 class Chance {  // xorshift64*, one draw a question
   public:
@@ -137,9 +112,8 @@ int main(int argc, char** argv) {
     auto context = std::make_unique<VerilatedContext>();
     context->randReset(2);
     context->randSeed(static_cast<int>(1 + seed % 0x7FFFFFFE));
-    auto top = std::make_unique<Vtop>(context.get());
-
-    std::vector<Stream> streams = ::streams(*top);
+    const std::unique_ptr<Model> model = make_model(context.get());
+    std::vector<Stream>& streams = model->streams;
     for (const Stream& s : streams) {
         if (s.input) std::memset(s.payload, 0, s.bytes);
     }
@@ -164,15 +138,15 @@ int main(int argc, char** argv) {
     }
 
     auto clock = [&](int level) {
-        set_clock(*top, level);
-        top->eval();
+        *model->clock = level;
+        model->eval();
     };
-    set_reset(*top, 1);
+    *model->reset = 1;
     for (int i = 0; i < 2; i++) {
         clock(0);
         clock(1);
     }
-    set_reset(*top, 0);
+    *model->reset = 0;
 
     constexpr int SETTLE = 64;  // cycles after the last expected beat in which none may follow
     uint64_t cycle = 0, last = 0;

