@@ -36,6 +36,12 @@ def default_lanes(rows: int) -> int:
     return rows // 2 if rows % 2 == 0 else rows
 
 
+def check_lanes(rows: int, lanes: int) -> None:
+    """ValueError unless R rows can be shared out among the lanes."""
+    if lanes < 1 or rows % lanes:
+        raise ValueError(f"lanes is {lanes}: it must divide rows, which is {rows}")
+
+
 class BetaSearch(wiring.Component):
     """Approximates beta of R rows over their k neighbours, then gives out weights and status.
 
@@ -64,12 +70,12 @@ class BetaSearch(wiring.Component):
     neighbours: In(range(K + 1)), k. target: In, h = log2 perplexity as U.16, 0..log2 k.
     open: Out(1). kept: In(array of R kept_entry), index: In(range(N)), done: In(1), equal: In(R),
     present: In(R), final: In(1): as NeighbourCut gives them.
-    edges: Out(stream of edges_layout), k beats a block. rows: Out(stream of rows_layout), one a block.
+    edges: Out(stream of edges_layout), k beats a block.
+    rows: Out(stream of rows_layout), one a block.
     """
 
     def __init__(self, config: Configuration, lanes: int):
-        if lanes < 1 or config.rows % lanes:
-            raise ValueError(f"lanes is {lanes}: it must divide rows, which is {config.rows}")
+        check_lanes(config.rows, lanes)
         self.config = config
         self.lanes = lanes
         super().__init__(

@@ -6,7 +6,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.config import Configuration
-from hw.desne.beta_search import BetaSearch, default_lanes, edges_layout, rows_layout
+from hw.desne.beta_search import BetaSearch, check_lanes, default_lanes, edges_layout, rows_layout
 from hw.desne.distance import distances_layout
 from hw.desne.entropy_test import target_width
 from hw.desne.neighbour_cut import NeighbourCut
@@ -40,7 +40,7 @@ class Calibrate(wiring.Component):
 
     Members
     -------
-    start: In(1), a pulse while not busy; takes the three numbers below.
+    start: In(1), takes the three numbers below and begins a job; ignored while busy.
     busy: Out(1), from the cycle after start until the last beat was taken.
     samples: In(range(N + 1)), n = 2..N. neighbours: In(range(K + 1)), k = 1..min(K, n - 1).
     target: In, h = round(2^16 * log2 perplexity), 0..2^16 * log2 k.
@@ -52,6 +52,7 @@ class Calibrate(wiring.Component):
     def __init__(self, config: Configuration, lanes: int | None = None):
         self.config = config
         self.lanes = default_lanes(config.rows) if lanes is None else lanes
+        check_lanes(config.rows, self.lanes)
         super().__init__(
             {
                 "start": In(1),
@@ -71,11 +72,11 @@ class Calibrate(wiring.Component):
         m.submodules.search = search = BetaSearch(self.config, self.lanes)
 
         start = Signal()
-        m.d.sync += start.eq(self.start)
+        m.d.sync += start.eq(self.start & ~self.busy)
         samples = Signal.like(self.samples)
         neighbours = Signal.like(self.neighbours)
         target = Signal.like(self.target)
-        with m.If(self.start):
+        with m.If(self.start & ~self.busy):
             m.d.sync += [
                 samples.eq(self.samples),
                 neighbours.eq(self.neighbours),

@@ -47,12 +47,10 @@ def cases(config: Configuration, seed: int) -> dict[str, Case]:
 
     extremes = np.zeros((middle, config.features), dtype=np.uint8)
     extremes[1::2] = 255
-    duplicates = np.concatenate([random(4), random(1).repeat(middle - 4, axis=0)])
-    far = random(middle)
-    far[0] = 0
-    outlier = (far // 128) + 127
+    single = max(middle - most_k, 1)
+    duplicates = np.concatenate([random(single), random(1).repeat(middle - single, axis=0)])
+    outlier = random(middle) // 128 + 127
     outlier[0] = 0
-    # one neighbour at distance 0 and one far away: the largest code still leaves both with weight
     pairs = np.zeros((middle, config.features), dtype=np.uint8)
     pairs[:, 0] = np.arange(middle) // 2 % 256
     named = {
@@ -75,7 +73,8 @@ def cases(config: Configuration, seed: int) -> dict[str, Case]:
         "perplexity k": case(random(middle), perplexity=most_k),
         "perplexity k, almost equal": case(random(middle) // 64 + 100, perplexity=most_k),
         "perplexity just below k": case(random(middle), perplexity=most_k - 0.05),
-        "largest distances": largest(config, middle, rng),
+        "largest distances": largest(config, middle, 1.5, rng),
+        "perplexity k, far apart": largest(config, middle, most_k, rng),
         "digits": case(digits()[:middle, : config.features]),
     }
     images = fashion_mnist(middle)
@@ -84,13 +83,14 @@ def cases(config: Configuration, seed: int) -> dict[str, Case]:
     return named
 
 
-def largest(config: Configuration, n: int, rng: np.random.Generator) -> Case:
+def largest(config: Configuration, n: int, perplexity: float, rng: np.random.Generator) -> Case:
     """Distances at both ends of their range, which no tile of features has."""
     top = distance_maximum(config.features)
     distances = rng.choice([0, 1, top - 1, top], (n, n))
     distances = np.maximum(distances, distances.T)
     np.fill_diagonal(distances, 0)
-    return Case(distances=distances, perplexity=1.5, neighbours=min(config.neighbours, n - 1))
+    k = min(config.neighbours, n - 1)
+    return Case(distances=distances, perplexity=min(perplexity, k), neighbours=k)
 
 
 def full_tile(config: Configuration, seed: int) -> Case:

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clock cycles of the hardware when nothing stalls it; tests hold the hardware to every figure.
+
+Symbols as in docs/numerics.md: n samples, k neighbours, R rows of a block, W bytes a beat. A tile
+has ceil(n / R) blocks.
+"""
+
+from math import ceil, log2
+
+TRIALS = 14
+"""Passes of the inverse temperature: code 0, then one for each of 13 bits."""
+
+_MULTIPLIER_WIDTH = 18
+_LOG2_LATENCY = 6
+_EXP2_LATENCY = 5
+_QUEUE_LATENCY = 2
+
+
+def blocks(n: int, rows: int) -> int:
+    """Blocks of a tile."""
+    return ceil(n / rows)
+
+
+def _multiply_latency(left_width: int, right_width: int) -> int:
+    partials = ceil(left_width / _MULTIPLIER_WIDTH) * ceil(right_width / _MULTIPLIER_WIDTH)
+    return 1 + ceil(log2(partials))
+
+
+def _digit_bins(distance_width: int) -> tuple[int, int, int]:
+    high = ceil(distance_width / 3)
+    middle = ceil((distance_width - high) / 2)
+    return 1 << high, 1 << middle, 1 << (distance_width - high - middle)
+
+
+def cut_block_cycles(n: int, distance_width: int) -> int:
+    """The neighbour cut of a block: three scans of a histogram, three passes over n distances."""
+    return sum(_digit_bins(distance_width)) + 3 * n + 10
+
+
+def lane_latency(distance_width: int) -> int:
+    """From a neighbour to its weight, and from the last neighbour of a row to its sums."""
+    return 7 + _multiply_latency(distance_width, 16) + _EXP2_LATENCY
+
+
+def test_latency(most_neighbours: int) -> int:
+    """From the sums of a row to the answer whether its entropy reaches the target."""
+    total = (most_neighbours << 16).bit_length()
+    target = 16 + max((most_neighbours.bit_length() - 1).bit_length(), 1)
+    return _LOG2_LATENCY + 2 + _multiply_latency(total, target)
+
+
+def search_block_cycles(
+    k: int, rows: int, lanes: int, distance_width: int, most_neighbours: int
+) -> int:
+    """The search for beta of a block: 14 passes over the k neighbours, and one to weigh them.
+
+    Each of `lanes` lanes serves rows / lanes rows in turn; a row's next pass waits for the decision
+    on the one before.
+    """
+    groups = rows // lanes
+    slot = max(k, lanes)
+    loop = k + lanes + lane_latency(distance_width) + test_latency(most_neighbours) + 2
+    trials = (TRIALS - 1) * max(groups * slot, loop) + (groups - 1) * slot + loop
+    return trials + groups * k + 2
+
+
+def calibrate_cycles(
+    n: int,
+    k: int,
+    rows: int,
+    *,
+    lanes: int,
+    distance_width: int,
+    most_neighbours: int,
+    cycles_per_sample: int = 1,
+) -> int:
+    """From start to the end of busy, for a tile, when its streams are always ready.
+
+    cycles_per_sample: of the distances that come in; F / W with the distance array before it.
+    The stages overlap: while one block arrives, the one before is cut, and the one before that is
+    searched. So the slowest stage counts for every block, and the others once.
+    """
+    arrive = n * cycles_per_sample
+    cut = cut_block_cycles(n, distance_width)
+    search = search_block_cycles(k, rows, lanes, distance_width, most_neighbours)
+    slowest = max(arrive, cut, search)
+    clear = _digit_bins(distance_width)[0] + 2
+    drain = lane_latency(distance_width) + _QUEUE_LATENCY + 4
+    return clear + arrive + cut + search + (blocks(n, rows) - 1) * slowest + drain
+
+
+def distance_cycles(n: int, rows: int, beats: int, lanes: int) -> int:
+    """From start to the end of busy, for a tile of `beats` beats a sample, `lanes` bytes wide.
+
+    The first block's rows are loaded before anything passes; the others while a block passes.
+    """
+    load = rows * beats
+    latency = 7 + lanes.bit_length()
+    return load + blocks(n, rows) * max(n * beats, load + 1) + latency + 4
