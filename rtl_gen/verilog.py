@@ -17,6 +17,8 @@ from amaranth.lib import wiring
 
 from rtl_gen import manifest
 
+EMPTY_VECTOR = re.compile(r"^ +(?:wire|reg) \[-1:0\] (\\\S+ |\w+);\n", re.MULTILINE)
+
 
 class GenerationError(RuntimeError):
     """A component could not become Verilog; the message says which and why."""
@@ -92,10 +94,10 @@ def _without_empty_vectors(text: str) -> str:
     """
     modules = re.split(r"(?<=\nendmodule\n)", text)
     for number, module in enumerate(modules):
-        empty = re.findall(r"^ +(?:wire|reg) \[-1:0\] (\S+) ;\n", module, re.MULTILINE)
-        module = re.sub(r"^ +(?:wire|reg) \[-1:0\] \S+ ;\n", "", module, flags=re.MULTILINE)
+        empty = EMPTY_VECTOR.findall(module)
+        module = EMPTY_VECTOR.sub("", module)
         for name in empty:
-            if re.search(rf"(?<!\S){re.escape(name)}(?!\S)", module):
+            if re.search(rf"(?<![\w.\\]){re.escape(name)}(?!\w)", module):
                 raise GenerationError(f"signal {name} of no bits is used: give it a width")
         modules[number] = module
     return "".join(modules)

@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -42,9 +43,16 @@ class Verilator(cocotb_tools.runner.Verilator):
         super()._set_env_common()
         self.env.update(find_verilator().environment)
 
+    def __init__(self, objects: Sequence[Path] = ()) -> None:
+        super().__init__()
+        self._objects = objects  # compiled before, from sources that are the same for every model
+
     def _build_command(self):
         compile_command, *rest = super()._build_command()
-        return [[part for part in compile_command if part != "--public-flat-rw"], *rest]
+        compile_command = [part for part in compile_command if part != "--public-flat-rw"]
+        if self._objects:
+            rest.insert(0, ["cp", *map(str, self._objects), str(self.build_dir)])
+        return [compile_command, *rest]
 
 
 def control_file(block: Block) -> str:
@@ -61,30 +69,46 @@ def build(block: Block, waves: bool = False) -> Path:
     """The folder of the compiled model; built once for the same Verilog, flags and tools."""
 
     def make(folder: Path) -> None:
-        (folder / f"{block.top}.v").write_text(block.verilog)
         (folder / "ports.vlt").write_text(control_file(block))
         (folder / "entry.json").write_text(json.dumps(block.entry))
-        try:
-            Verilator().build(
-                sources=[folder / "ports.vlt", folder / f"{block.top}.v"],
-                hdl_toplevel=block.top,
-                build_dir=folder,
-                build_args=list(BUILD_ARGS),
-                waves=waves,
-                log_file=folder / "build.log",
-            )
-        except RuntimeError as error:
-            tail = "\n".join((folder / "build.log").read_text().splitlines()[-30:])
-            pytest.fail(f"{block.top}: {error}\n{tail}", pytrace=False)
+        objects = sorted(_runtime(waves).glob("verilated*.o"))
+        _build(folder, block.top, block.verilog, waves, objects, folder / "ports.vlt")
 
-    key = {
-        "verilog": block.sha256,
-        "flags": BUILD_ARGS,
-        "waves": waves,
-        "cocotb": importlib.metadata.version("cocotb"),
-        **toolchain_key(),
-    }
+    key = {"verilog": block.sha256, **_tools_key(waves)}
     return cached_build(f"cocotb-{block.top}", key, make)
+
+
+def _runtime(waves: bool) -> Path:
+    """A folder with the objects of Verilator's own sources, which are the same for every model."""
+
+    def make(folder: Path) -> None:
+        _build(folder, "empty", "module empty(input clk);\nendmodule\n", waves, [])
+
+    return cached_build("cocotb-runtime", _tools_key(waves), make)
+
+
+def _tools_key(waves: bool) -> dict[str, Any]:
+    version = importlib.metadata.version("cocotb")
+    return {"flags": BUILD_ARGS, "waves": waves, "cocotb": version, **toolchain_key()}
+
+
+def _build(
+    folder: Path, top: str, verilog: str, waves: bool, objects: Sequence[Path], *control: Path
+) -> None:
+    source, log = folder / f"{top}.v", folder / "build.log"
+    source.write_text(verilog)
+    try:
+        Verilator(objects).build(
+            sources=[*control, source],
+            hdl_toplevel=top,
+            build_dir=folder,
+            build_args=list(BUILD_ARGS),
+            waves=waves,
+            log_file=log,
+        )
+    except RuntimeError as error:
+        tail = "\n".join(log.read_text().splitlines()[-30:])
+        pytest.fail(f"{top}: {error}\n{tail}", pytrace=False)
 
 
 def simulate(block: Block, module: str, case: str, *, seed: int, parameters: Any = None) -> None:

@@ -21,6 +21,7 @@ X_FLAGS = ("--x-initial", "unique", "--x-assign", "unique")
 WAIVED = (
     "-Wno-WIDTHEXPAND",  # Yosys leaves the widening of operands to the rules of Verilog
     "-Wno-WIDTHTRUNC",  # Yosys writes the selection of a bit as a shift and keeps the lowest bit
+    "-Wno-UNSIGNED",  # range checks that a configuration makes constant
     "-Wno-WIDTHTRUNC",  # and the narrowing of what a bit_select shifts down
     "-Wno-CASEINCOMPLETE",  # Amaranth assigns a default before a switch on the state
 )
