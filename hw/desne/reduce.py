@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""reduce: D bytes of a sample become F bytes, each a signed sum over a bucket."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.config import Configuration, width_for
+from hw.desne.bucket_sums import BucketSums
+from hw.stream import CreditQueue
+
+SHIFT_WIDTH = 5
+
+
+def table_entry(config: Configuration) -> data.StructLayout:
+    """Where a byte of the sample goes; sign = 1 subtracts it."""
+    return data.StructLayout({"bucket": width_for(config.features - 1), "sign": 1})
+
+
+class Reduce(wiring.Component):
+    """Sums the bytes of each sample into buckets, W bytes a cycle whatever the table.
+
+    Equation (docs/numerics.md, reduce):
+
+        total[b] = sum over the bucket of sign[d] * sample[d]
+        feature[b] = saturate((total[b] >> shift) + offset, 0, 255)
+
+    Flow control: three streams. A job takes ``sample_beats`` beats of ``table`` first, then n times
+    ``sample_beats`` beats of ``bytes``, and gives n times ``beats`` beats of ``features``, all in
+    order. A last beat that D does not fill ends with zero bytes, which add nothing. Features beyond
+    F in the last beat are buckets that no byte goes to: they hold ``offset``, and their difference
+    is zero between any two samples.
+
+    Latency: `latency` cycles from the last beat of a sample until the first beat of its features is
+    valid, when nothing before it is in the way; the first beat of ``table`` is taken `clearing`
+    cycles after ``start``. Throughput: a sample in max(sample_beats, beats) cycles.
+
+    Parameters
+    ----------
+    config: dimensions, features, lanes and samples are used.
+
+    Members
+    -------
+    start: In(1), a pulse while idle: begins a job and latches the settings.
+    busy: Out(1), from start until the last beat of features is taken.
+    samples: In(range(N + 1)), n = 1..N.
+    sample_beats: In(range(dimensions / W + 1)), beats of a raw sample, at least 1.
+    beats: In(range(features / W + 1)), beats of a reduced sample, at least 1.
+    shift: In(5), 0..31. offset: In(8).
+    table: In(stream of array of W table_entry).
+    bytes: In(stream of array of W unsigned bytes).
+    features: Out(stream of array of W unsigned bytes).
+    """
+
+    def __init__(self, config: Configuration):
+        self.config = config
+        beat = data.ArrayLayout(unsigned(8), config.lanes)
+        self._entries = data.ArrayLayout(table_entry(config), config.lanes)
+        self._sums = BucketSums(config)
+        self._places = self._sums.latency + 3 + CreditQueue.round_trip
+        self.latency = 3 + self._places - CreditQueue.round_trip + CreditQueue.latency
+        self.clearing = config.beats + 1
+        super().__init__(
+            {
+                "start": In(1),
+                "busy": Out(1),
+                "samples": In(config.count_width),
+                "sample_beats": In(config.sample_beats_width),
+                "beats": In(config.beats_width),
+                "shift": In(SHIFT_WIDTH),
+                "offset": In(8),
+                "table": In(stream.Signature(self._entries)),
+                "bytes": In(stream.Signature(beat)),
+                "features": Out(stream.Signature(beat)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        lanes = range(config.lanes)
+        m.submodules.sums = sums = self._sums
+        m.submodules.queue = queue = CreditQueue(self.features.payload.shape(), self._places)
+        m.submodules.table = table = memory.Memory(
+            shape=self._entries, depth=config.sample_beats, init=[]
+        )
+        load, entry = table.write_port(), table.read_port()
+        wiring.connect(m, queue.output, wiring.flipped(self.features))
+
+        to_receive, to_read = Signal(config.count_width), Signal(config.count_width)
+        last_beat = Signal(config.sample_beats_width)
+        shift, offset = Signal(SHIFT_WIDTH), Signal(8)
+        position = Signal(range(config.sample_beats))
+        loading, receiving, taken, at_end = Signal(), Signal(), Signal(), Signal()
+        add, end, advance = Signal(), Signal(), Signal()
+        m.d.comb += [
+            at_end.eq(position == last_beat),
+            self.table.ready.eq(loading),
+            advance.eq(~add | sums.open),
+            self.bytes.ready.eq(receiving & advance),
+            taken.eq(self.bytes.valid & self.bytes.ready),
+            load.addr.eq(position),
+            load.data.eq(self.table.payload),
+            load.en.eq(self.table.valid & loading),
+            entry.addr.eq(position),
+            entry.en.eq(advance),
+        ]
+        with m.If(taken | load.en):
+            m.d.sync += position.eq(Mux(at_end, 0, position + 1))
+        with m.If(taken & at_end):
+            m.d.sync += to_receive.eq(to_receive - 1)
+        with m.If(sums.reading & sums.last):
+            m.d.sync += to_read.eq(to_read - 1)
+
+        # cycle 0: a beat is taken, the table asked. Cycle 1: the sign
+        taken_1, end_1 = Signal(), Signal()
+        values_1 = Signal(self.bytes.payload.shape(), reset_less=True)
+        with m.If(advance):
+            m.d.sync += [
+                Cat(taken_1, end_1).eq(Cat(taken, taken & at_end)),
+                values_1.eq(self.bytes.payload),
+                Cat(add, end).eq(Cat(taken_1, end_1)),
+            ]
+            for lane in lanes:
+                entry_1, value_2 = entry.data[lane], sums.values[lane]
+                m.d.sync += [
+                    value_2.bucket.eq(entry_1.bucket),
+                    value_2.value.eq(Mux(entry_1.sign, -values_1[lane], values_1[lane])),
+                ]
+        # cycle 2: the sums, which tell when a row of them is read
+        m.d.comb += [
+            sums.add.eq(add & sums.open),
+            sums.end.eq(end),
+            sums.advance.eq(queue.available),
+            queue.reserve.eq(sums.reading),
+        ]
+        # behind the totals: shift, offset, saturate
+        valid = Signal(2)
+        m.d.sync += [valid.eq(Cat(sums.valid, valid[0])), queue.write.eq(valid[1])]
+        for lane in lanes:
+            total = sums.totals[lane]
+            shifted = Signal(signed(len(total)), name=f"shifted_{lane}", reset_less=True)
+            moved = Signal(signed(len(total) + 1), name=f"moved_{lane}", reset_less=True)
+            m.d.sync += [
+                shifted.eq(total >> shift),
+                moved.eq(shifted + offset),
+                queue.result[lane].eq(Mux(moved < 0, 0, Mux(moved > 255, 255, moved))),
+            ]
+
+        m.d.comb += self.busy.eq(1)
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += self.busy.eq(0)
+                with m.If(self.start):
+                    m.d.sync += [
+                        to_receive.eq(self.samples),
+                        to_read.eq(self.samples),
+                        last_beat.eq(self.sample_beats - 1),
+                        sums.last_row.eq(self.beats - 1),
+                        shift.eq(self.shift),
+                        offset.eq(self.offset),
+                        Cat(position, sums.clear_row).eq(0),
+                    ]
+                    m.next = "CLEAR"
+            with m.State("CLEAR"):
+                m.d.comb += sums.clear.eq(1)
+                m.d.sync += sums.clear_row.eq(sums.clear_row + 1)
+                with m.If(sums.clear_row == config.beats - 1):
+                    m.next = "LOAD"
+            with m.State("LOAD"):
+                m.d.comb += loading.eq(1)
+                with m.If(load.en & at_end):
+                    m.next = "SUM"
+            with m.State("SUM"):
+                m.d.comb += receiving.eq(to_receive != 0)
+                with m.If((to_read == 0) & queue.empty):
+                    m.next = "IDLE"
+        return m
