@@ -46,7 +46,7 @@ def compare(
     Raises TrainingError when there is no test part, the selections differ in their counts, or the
     recipe does not fit the data. `on_start` gets the number of runs, `on_run` is called after each.
     """
-    _check(dataset, selections, recipe, seeds)
+    _check(dataset, selections, recipe, seeds=seeds, jobs=jobs)
     groups = _groups(selections)
     members = class_members(dataset, selections[0].document["parameters"]["limit"])
     counts = _counts(dataset, selections)
@@ -98,7 +98,11 @@ def _run(recipe: Recipe, indices: np.ndarray, seed: int) -> float:
 
 
 def _check(
-    dataset: Dataset, selections: Sequence[SelectionFile], recipe: Recipe, seeds: int
+    dataset: Dataset,
+    selections: Sequence[SelectionFile],
+    recipe: Recipe,
+    seeds: int,
+    jobs: int | None,
 ) -> None:
     if dataset.x_test is None:
         raise TrainingError(f"{dataset.source} holds no test part: add x_test and y_test to train")
@@ -106,8 +110,9 @@ def _check(
         ("seeds", seeds, 1),
         ("steps", recipe.steps, 1),
         ("batch", recipe.batch, 2),
+        ("jobs", jobs, 1),
     ):
-        if value < least:
+        if value is not None and value < least:
             raise TrainingError(f"{name} {value} must be at least {least}")
     if not selections:
         raise TrainingError("no selection was given")
