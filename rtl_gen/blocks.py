@@ -9,6 +9,7 @@ from hw.arith.exp2 import Exp2
 from hw.arith.log2 import Log2
 from hw.arith.reciprocal import Reciprocal
 from hw.config import Configuration
+from hw.desne.affinity import Affinity
 from hw.desne.affinity_lane import total_width
 from hw.desne.calibrate import Calibrate
 from hw.desne.distance import Distance
@@ -26,6 +27,7 @@ BLOCKS: dict[str, Factory] = {
     "reduce": Reduce,
     "distance": Distance,
     "calibrate": Calibrate,
+    "affinity": Affinity,
 }
 """log2 and reciprocal are as wide as `calibrate` uses them: x is a row's sum of weights."""
 
