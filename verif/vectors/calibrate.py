@@ -100,6 +100,27 @@ def full_tile(config: Configuration, seed: int) -> Case:
     return of_features(config, features)
 
 
+def tiles(config: Configuration, samples: int, most: int) -> dict[str, Case]:
+    """Up to `most` tiles of digits and of Fashion-MNIST in turn, at changing perplexities."""
+    named = {}
+    images = fashion_mnist(samples * most)
+    for number in range(most):
+        part = slice(number // 2 * samples, (number // 2 + 1) * samples)
+        perplexity = (30, 5, 50.5, 12, 2, 40)[number // 2 % 6]
+        if number % 2 == 0:
+            tile = digits()[part]
+            if len(tile) < samples:  # once through: the end of the data and its beginning
+                tile = np.concatenate([tile, digits()])[:samples]
+            name = "digits"
+        elif images is not None:
+            tile, name = images[part], "fashion-mnist"
+        else:
+            continue
+        case = of_features(config, tile[:, : config.features], perplexity=perplexity)
+        named[f"{name} {number // 2}"] = case
+    return named
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """What goes in and what must come out for one tile.
