@@ -76,5 +76,5 @@ class Exp2(wiring.Component):
         value_3 = Signal(18, reset_less=True)
         m.d.sync += value_3.eq(value_2 >> shift_2)
         # cycle 4: round half up
-        m.d.sync += self.w.eq((value_3 + 1) >> 1)
+        m.d.sync += self.w.eq((value_3 + 1)[1:])
         return m

@@ -65,7 +65,7 @@ class Log2(wiring.Component):
     log2: Out(16 + bits of width), U.16, 0..width * 2^16.
     """
 
-    latency = Normalise.latency + 4
+    latency = Normalise.latency + 5
 
     def __init__(self, width: int):
         self.width = width
@@ -104,22 +104,28 @@ class Log2(wiring.Component):
             exponent_2.eq(normalise.exponent),
             remainder_2.eq(normalise.fraction[:REMAINDER_BITS]),
         ]
-        # cycle 3: a register behind the memory, whose own output is slow
+        # cycles 3 and 4: one register near the memory and one near the multiplier, both slow
         exponent_3 = Signal.like(exponent_2)
+        exponent_4 = Signal.like(exponent_2)
         remainder_3 = Signal.like(remainder_2)
+        remainder_4 = Signal.like(remainder_2)
         entry_3 = Signal(entry, reset_less=True)
+        entry_4 = Signal(entry, reset_less=True)
         m.d.sync += [
             exponent_3.eq(exponent_2),
+            exponent_4.eq(exponent_3),
             remainder_3.eq(remainder_2),
+            remainder_4.eq(remainder_3),
             entry_3.eq(port.data),
+            entry_4.eq(entry_3),
         ]
-        # cycle 4: multiply
-        base_4 = Signal(len(entry_3.value) + len(exponent_3), reset_less=True)
-        product_4 = Signal(len(entry_3.step) + REMAINDER_BITS, reset_less=True)
+        # cycle 5: multiply
+        base_5 = Signal(len(entry_4.value) + len(exponent_4), reset_less=True)
+        product_5 = Signal(len(entry_4.step) + REMAINDER_BITS, reset_less=True)
         m.d.sync += [
-            base_4.eq(Cat(entry_3.value, exponent_3)),
-            product_4.eq(entry_3.step * remainder_3),
+            base_5.eq(Cat(entry_4.value, exponent_4)),
+            product_5.eq(entry_4.step * remainder_4),
         ]
-        # cycle 5: add; the low bits of the base are zero, so those of the product only drop
-        m.d.sync += self.log2.eq((base_4 + product_4[REMAINDER_BITS:]) >> GUARD_BITS)
+        # cycle 6: add; the low bits of the base are zero, so those of the product only drop
+        m.d.sync += self.log2.eq((base_5 + product_5[REMAINDER_BITS:])[GUARD_BITS:])
         return m

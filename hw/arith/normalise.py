@@ -8,19 +8,21 @@ from amaranth.lib.wiring import In, Out
 from hw.config import width_for
 
 
-def leading_one(x: Value) -> tuple[Value, Value]:
-    """(any bit of x is set, position of the highest one); combinational, a balanced tree.
+def leading_one(x: Value) -> Value:
+    """Position of the highest bit that is set, 0 if none is; combinational, a balanced tree."""
 
-    The position of a zero x is 0.
-    """
-    if len(x) == 1:
-        return x[0], Const(0, 0)
-    half = 1 << (len(x) - 1).bit_length() - 1
-    low_any, low = leading_one(x[:half])
-    high_any, high = leading_one(x[half:])
-    width = half.bit_length() - 1
-    position = Mux(high_any, Cat(high, Const(0, width - len(high))), low)
-    return low_any | high_any, Cat(position[:width], high_any)
+    def search(part: Value) -> tuple[Value, list[Value]]:
+        """Whether any bit is set, and the bits of the position, lowest first."""
+        if len(part) == 1:
+            return part[0], []
+        half = 1 << (len(part) - 1).bit_length() - 1
+        low_any, low = search(part[:half])
+        high_any, high = search(part[half:])
+        high += [Const(0, 1)] * (len(low) - len(high))
+        bits = [Mux(high_any, h, b) for h, b in zip(high, low, strict=True)]
+        return low_any | high_any, [*bits, high_any]
+
+    return Cat(*search(x)[1])
 
 
 class Normalise(wiring.Component):
@@ -63,7 +65,7 @@ class Normalise(wiring.Component):
         # cycle 0: find
         x_0 = Signal(self.width, reset_less=True)
         exponent_0 = Signal.like(self.exponent, reset_less=True)
-        m.d.sync += [x_0.eq(self.x), exponent_0.eq(leading_one(self.x)[1])]
+        m.d.sync += [x_0.eq(self.x), exponent_0.eq(leading_one(self.x))]
         # cycle 1: shift the leading one out at the top
         below = (x_0 << (self.width - 1 - exponent_0)[: len(exponent_0)])[: self.width - 1]
         padded = Cat(Const(0, self.bits), below)

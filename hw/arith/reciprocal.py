@@ -8,7 +8,6 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.arith.normalise import Normalise
-from hw.arith.rounding import round_shift
 from hw.config import width_for
 
 GUARD_BITS = 2
@@ -51,7 +50,7 @@ class Reciprocal(wiring.Component):
     exponent: Out(bits of width - 1), 0..width - 1.
     """
 
-    latency = Normalise.latency + 4
+    latency = Normalise.latency + 5
 
     def __init__(self, width: int, fraction_bits: int):
         if fraction_bits % 2 or not 4 <= fraction_bits <= 20:
@@ -95,28 +94,35 @@ class Reciprocal(wiring.Component):
             exponent_2.eq(normalise.exponent),
             remainder_2.eq(normalise.fraction[:remainder_bits]),
         ]
-        # cycle 3: a register behind the memory, whose own output is slow
+        # cycles 3 and 4: one register near the memory and one near the multiplier, both slow
         exponent_3 = Signal.like(exponent_2)
+        exponent_4 = Signal.like(exponent_2)
         remainder_3 = Signal.like(remainder_2)
+        remainder_4 = Signal.like(remainder_2)
         entry_3 = Signal(entry, reset_less=True)
+        entry_4 = Signal(entry, reset_less=True)
         m.d.sync += [
             exponent_3.eq(exponent_2),
-            remainder_3.eq(remainder_2),
-            entry_3.eq(port.data),
-        ]
-        # cycle 4: multiply
-        exponent_4 = Signal.like(exponent_3)
-        value_4 = Signal(len(entry_3.value), reset_less=True)
-        product_4 = Signal(len(entry_3.step) + remainder_bits, reset_less=True)
-        m.d.sync += [
             exponent_4.eq(exponent_3),
-            value_4.eq(entry_3.value),
-            product_4.eq(entry_3.step * remainder_3),
+            remainder_3.eq(remainder_2),
+            remainder_4.eq(remainder_3),
+            entry_3.eq(port.data),
+            entry_4.eq(entry_3),
         ]
-        # cycle 5: subtract and round
-        difference = Cat(Const(0, remainder_bits), value_4) - product_4
+        # cycle 5: multiply
+        exponent_5 = Signal.like(exponent_2)
+        value_5 = Signal(len(entry_4.value), reset_less=True)
+        product_5 = Signal(len(entry_4.step) + remainder_bits, reset_less=True)
         m.d.sync += [
-            self.mantissa.eq(round_shift(difference, remainder_bits + GUARD_BITS)),
-            self.exponent.eq(exponent_4),
+            exponent_5.eq(exponent_4),
+            value_5.eq(entry_4.value),
+            product_5.eq(entry_4.step * remainder_4),
+        ]
+        # cycle 6: subtract and round; the difference is never negative
+        difference = Cat(Const(0, remainder_bits), value_5) - product_5
+        shift = remainder_bits + GUARD_BITS
+        m.d.sync += [
+            self.mantissa.eq((difference + (1 << shift - 1))[shift:]),
+            self.exponent.eq(exponent_5),
         ]
         return m

@@ -79,7 +79,6 @@ class Distance(wiring.Component):
         m = Module()
         rows = self.config.rows
         beat_bits = (self.config.beats - 1).bit_length()
-        row_bits = (rows - 1).bit_length()
 
         m.submodules.queue = queue = CreditQueue(
             distances_layout(self.config), self._write_latency + CreditQueue.round_trip
@@ -97,23 +96,23 @@ class Distance(wiring.Component):
         loading = Signal()
         load_rows = Signal(self.config.count_width)  # from this block on
         load_buffer = Signal()
-        load_row = Signal(row_bits)
+        load_row = Signal(rows, init=1)  # one-hot
         load_beat = Signal(beat_bits)
         load = Signal()
         row_ends = Signal()
         block_ends = Signal()
         m.d.comb += [
-            self.held.ready.eq(loading & ~full.bit_select(load_buffer, 1)),
+            self.held.ready.eq(loading & ~Mux(load_buffer, full[1], full[0])),
             load.eq(self.held.valid & self.held.ready),
             row_ends.eq(load_beat == last_beat),
-            block_ends.eq(row_ends & (load_row == rows - 1)),
+            block_ends.eq(row_ends & load_row[-1]),
         ]
         with m.If(begin):
             m.d.sync += [loading.eq(1), load_rows.eq(self.samples)]
         with m.If(load):
             m.d.sync += load_beat.eq(Mux(row_ends, 0, load_beat + 1))
             with m.If(row_ends):
-                m.d.sync += load_row.eq(Mux(block_ends, 0, load_row + 1))
+                m.d.sync += load_row.eq(load_row.rotate_left(1))
             with m.If(block_ends):
                 m.d.sync += [load_buffer.eq(~load_buffer), load_rows.eq(load_rows - rows)]
                 with m.If(load_rows <= rows):
@@ -146,7 +145,7 @@ class Distance(wiring.Component):
         last_sample = Signal()
         m.d.comb += [
             self.passing.ready.eq(
-                streaming & full.bit_select(pass_buffer, 1) & (queue.available | ~sample_begins)
+                streaming & Mux(pass_buffer, full[1], full[0]) & (queue.available | ~sample_begins)
             ),
             step.eq(self.passing.valid & self.passing.ready),
             sample_ends.eq(pass_beat == last_beat),
@@ -173,10 +172,11 @@ class Distance(wiring.Component):
                         m.d.sync += streaming.eq(0)
 
         # Writing and freeing never meet in one buffer.
-        with m.If(write_ends):
-            m.d.sync += full.bit_select(write_address[-1], 1).eq(1)
-        with m.If(step & sample_ends & last_sample):
-            m.d.sync += full.bit_select(pass_buffer, 1).eq(0)
+        for buffer in range(2):
+            with m.If(write_ends & (write_address[-1] == buffer)):
+                m.d.sync += full[buffer].eq(1)
+            with m.If(step & sample_ends & last_sample & (pass_buffer == buffer)):
+                m.d.sync += full[buffer].eq(0)
 
         with m.If(begin):
             m.d.sync += self.busy.eq(1)
@@ -199,7 +199,7 @@ class Distance(wiring.Component):
             m.d.comb += [
                 write_port.addr.eq(write_address),
                 write_port.data.eq(write_data),
-                write_port.en.eq(write & (write_row == r)),
+                write_port.en.eq(write & write_row[r]),
                 read_port.addr.eq(Cat(pass_beat, pass_buffer)),
                 kernel.a.eq(held),
                 kernel.b.eq(passing),

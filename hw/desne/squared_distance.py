@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,14 +11,9 @@ from hw.config import distance_maximum, width_for
 
 
 def lookup(index: Value, function: Callable[[int], int]) -> Value:
-    """function(index) as a table of constants, one for each bit: a LUT of as many inputs."""
+    """function(index) as a table of constants: for each of its bits a LUT with the index's bits."""
     values = [function(i) for i in range(1 << len(index))]
-    return Cat(
-        Const(
-            sum((value >> bit & 1) << i for i, value in enumerate(values)), len(values)
-        ).bit_select(index, 1)
-        for bit in range(width_for(max(values)))
-    )
+    return Array(Const(value, width_for(max(values))) for value in values)[index]
 
 
 class SquaredDistance(wiring.Component):
@@ -75,8 +70,11 @@ class SquaredDistance(wiring.Component):
             difference = register(f"difference_{lane}", Mux(a < b, b - a, a - b)[:8])
             low, high = difference[:4], difference[4:]
             # cycle 1: the tables
-            square = [lookup(nibble, lambda v: v * v) for nibble in (low, high)]
-            brackets.append(register(f"bracket_{lane}", Cat(*square)))
+            squares = [
+                register(f"square_{lane}_{k}", lookup(nibble, lambda v: v * v))
+                for k, nibble in enumerate((low, high))
+            ]
+            brackets.append(Cat(*squares))
             halves = [
                 register(f"half_{lane}_{k}", lookup(Cat(high, low[2 * k : 2 * k + 2]), _product))
                 for k in range(2)

@@ -20,7 +20,7 @@ def test_log2(width):
 
 
 def test_latency():
-    assert Log2.latency == 6
+    assert Log2.latency == 7
 
 
 def test_zero_is_as_one():

@@ -25,7 +25,7 @@ def test_reciprocal(width, fraction_bits):
 
 
 def test_latency():
-    assert Reciprocal.latency == 6
+    assert Reciprocal.latency == 7
 
 
 def test_zero_is_as_one():

@@ -178,7 +178,7 @@ def test_extreme_values(shape, seed):
 
 
 def test_reset_in_any_state(seed):
-    """Reset after 1, 3, ... 59 cycles of a job; the next job is right every time."""
+    """Reset early, in the middle and late in a job (cocotb: everywhere); the next job is right."""
     features = vectors.cases(TINY, seed)["n not a multiple of rows"]
-    for interrupt in range(1, 60, 2):
+    for interrupt in (1, 4, 13, 26, 40, 58):
         Run(TINY, ("random", "random"), seed, interrupt).add(features).go().check()
