@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AXI4-Lite in front of registers."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.bus.signature import Axi4Lite, Response
+
+
+class RegisterBus(wiring.Signature):
+    """One access a cycle to 32-bit registers, seen from the side that asks.
+
+    Equation: in a cycle with `write_enable` the bytes of `write_data` that `write_strobe` marks go
+    to the register at `address`; with `read_enable` the register is read; never both. In the next
+    cycle `read_data` holds what was read, and `error` whether the access, of either kind, was
+    refused. A refused access changes nothing.
+
+    Parameters
+    ----------
+    address_width: bits of a byte address, 2..64; the lowest two are always 0.
+
+    Members
+    -------
+    address: Out(address_width). write_data: Out(32). write_strobe: Out(4). write_enable: Out(1).
+    read_enable: Out(1). read_data: In(32). error: In(1).
+    """
+
+    def __init__(self, address_width: int) -> None:
+        self.address_width = address_width
+        super().__init__(
+            {
+                "address": Out(address_width),
+                "write_data": Out(32),
+                "write_strobe": Out(4),
+                "write_enable": Out(1),
+                "read_enable": Out(1),
+                "read_data": In(32),
+                "error": In(1),
+            }
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.members == other.members
+
+    def __repr__(self) -> str:
+        return f"RegisterBus({self.address_width})"
+
+
+class LiteSlave(wiring.Component):
+    """AXI4-Lite slave, 32 bit, to a register bus.
+
+    Flow control: address and data of a write are taken in any order, and held until both are there
+    and the answer to the write before is taken. Reads and writes that wait for each other take
+    turns. An address that is not a multiple of 4 is answered SLVERR without an access, and so is
+    an access that the registers refuse; the data of such a read is 0. awprot and arprot are not
+    looked at. `awready`, `wready`, `arready`, every valid and every payload come from registers.
+
+    Latency: 3 cycles from the later of address and data to `bvalid`, or from the address to
+    `rvalid`. Throughput: a write every 2 cycles and a read every 2 cycles, both at once.
+
+    Parameters
+    ----------
+    address_width: 2..64.
+
+    Members
+    -------
+    axi: In(Axi4Lite). bus: Out(RegisterBus).
+    """
+
+    latency = 3
+
+    def __init__(self, address_width: int):
+        super().__init__(
+            {"axi": In(Axi4Lite(address_width)), "bus": Out(RegisterBus(address_width))}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        axi, bus = self.axi, self.bus
+
+        # What was taken and not yet passed on, channel by channel.
+        held = {}
+        for prefix, payload in (("aw", ["addr"]), ("w", ["data", "strb"]), ("ar", ["addr"])):
+            full = Signal(name=f"{prefix}_full")
+            valid, ready = getattr(axi, f"{prefix}valid"), getattr(axi, f"{prefix}ready")
+            m.d.comb += ready.eq(~full)
+            for name in payload:
+                source = getattr(axi, prefix + name)
+                held[prefix + name] = copy = Signal.like(source, name=f"{prefix}{name}_held")
+                with m.If(ready):
+                    m.d.sync += copy.eq(source)
+            with m.If(valid):
+                m.d.sync += full.eq(1)
+            held[prefix] = full
+
+        write_answer, read_answer = Signal(), Signal()  # an access was made in the cycle before
+        unaligned = Signal()
+        write_next = Signal()  # whose turn it is when both wait
+        may_write, may_read = Signal(), Signal()
+        write, read = Signal(), Signal()
+        address = Signal.like(bus.address)
+        m.d.comb += [
+            may_write.eq(held["aw"] & held["w"] & ~write_answer & (~axi.bvalid | axi.bready)),
+            may_read.eq(held["ar"] & ~read_answer & (~axi.rvalid | axi.rready)),
+            write.eq(may_write & (write_next | ~may_read)),
+            read.eq(may_read & ~write),
+            address.eq(Mux(write, held["awaddr"], held["araddr"])),
+            bus.address.eq(address & ~3),
+            bus.write_data.eq(held["wdata"]),
+            bus.write_strobe.eq(held["wstrb"]),
+            bus.write_enable.eq(write & ~address[:2].any()),
+            bus.read_enable.eq(read & ~address[:2].any()),
+        ]
+        m.d.sync += [
+            write_answer.eq(write),
+            read_answer.eq(read),
+            unaligned.eq(address[:2].any()),
+        ]
+        with m.If(write):
+            m.d.sync += [held["aw"].eq(0), held["w"].eq(0), write_next.eq(0)]
+        with m.If(read):
+            m.d.sync += [held["ar"].eq(0), write_next.eq(1)]
+
+        refused = Signal()
+        response = Signal(Response)
+        m.d.comb += [
+            refused.eq(unaligned | bus.error),
+            response.eq(Mux(refused, Response.SLVERR.value, Response.OKAY.value)),
+        ]
+        with m.If(axi.bready):
+            m.d.sync += axi.bvalid.eq(0)
+        with m.If(write_answer):
+            m.d.sync += [axi.bvalid.eq(1), axi.bresp.eq(response)]
+        with m.If(axi.rready):
+            m.d.sync += axi.rvalid.eq(0)
+        with m.If(read_answer):
+            m.d.sync += [
+                axi.rvalid.eq(1),
+                axi.rresp.eq(response),
+                axi.rdata.eq(Mux(refused, 0, bus.read_data)),
+            ]
+        return m
