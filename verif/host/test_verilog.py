@@ -15,8 +15,12 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from host.cli import app
+from hw.config import PRESETS
 from rtl_gen import manifest, packing, verilog
+from rtl_gen.blocks import generate_block
 from verif.example import Multiples, Operands, Products
 
 
@@ -43,9 +47,8 @@ class Fixed(wiring.Component):
 @pytest.mark.parametrize("seed", [1, 12345])
 def test_bytes_do_not_depend_on_the_hash_seed(seed):
     script = (
-        "from rtl_gen.verilog import generate; from verif.example import Multiples;"
-        "import json; b = generate(Multiples(), 'multiples');"
-        "print(b.sha256, json.dumps(b.entry))"
+        "from rtl_gen.blocks import generate_block; from hw.config import PRESETS; import json;"
+        "b = generate_block(PRESETS['tiny'], 'affinity'); print(b.sha256, json.dumps(b.entry))"
     )
     output = subprocess.run(
         [sys.executable, "-c", script],
@@ -54,7 +57,7 @@ def test_bytes_do_not_depend_on_the_hash_seed(seed):
         text=True,
         check=True,
     ).stdout
-    here = verilog.generate(Multiples(), "multiples")
+    here = generate_block(PRESETS["tiny"], "affinity")
     assert output.strip() == f"{here.sha256} {json.dumps(here.entry)}"
 
 
@@ -118,6 +121,63 @@ def test_files_are_rewritten_only_when_changed(tmp_path):
     assert document["configuration"] == {"name": "small", "lanes": 3} and list(
         document["blocks"]
     ) == ["fixed"]
+
+
+def test_empty_vectors_are_removed_and_must_be_unused():
+    head, tail = "module m(a);\n  input a;\n", "  assign b = a;\nendmodule\n"
+    text = head + "  wire [-1:0] \\$1 ;\n  wire [-1:0] lane;\n" + tail
+    assert verilog._without_empty_vectors(text) == head + tail
+    with pytest.raises(verilog.GenerationError, match="lane of no bits is used"):
+        verilog._without_empty_vectors(text.replace("assign b", "assign lane"))
+
+
+def nms(*arguments):
+    return CliRunner().invoke(app, ["verilog", *map(str, arguments)], env={"COLUMNS": "200"})
+
+
+def test_command_writes_one_block_of_a_configuration_file(tmp_path):
+    config = tmp_path / "mine.toml"
+    config.write_text(
+        'name = "mine"\nsamples = 16\nfeatures = 4\nrows = 2\nlanes = 2\nneighbours = 4\n'
+        "dimensions = 16\n"
+    )
+    result = nms("--config", config, "--out", tmp_path / "rtl", "--block", "distance")
+    assert result.exit_code == 0, result.output
+    document = json.loads((tmp_path / "rtl" / "mine" / "manifest.json").read_text())
+    assert document["configuration"]["neighbours"] == 4
+    entry = document["blocks"]["distance"]
+    assert (entry["file"], entry["top"]) == ("distance.v", "mine_distance")
+    text = (tmp_path / "rtl" / "mine" / "distance.v").read_bytes()
+    assert hashlib.sha256(text).hexdigest() == entry["sha256"]
+    again = nms("--config", config, "--out", tmp_path / "rtl", "--block", "distance")
+    assert "written" not in again.output and again.output.count("same") == 2
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([], "give either --preset NAME or --config FILE.toml"),
+        (["--preset", "tiny", "--config", "x.toml"], "give either --preset NAME or --config"),
+        (["--preset", "huge"], "huge"),
+        (["--config", "no-such.toml"], "no-such.toml does not exist"),
+        (["--preset", "tiny", "--block", "sorter"], "unknown block 'sorter': there are exp2"),
+    ],
+)
+def test_command_refuses(tmp_path, arguments, message):
+    result = nms(*arguments, "--out", tmp_path / "rtl")
+    assert result.exit_code == 2
+    assert message in result.output and "Traceback" not in result.output
+    assert not (tmp_path / "rtl").exists()
+
+
+def test_command_refuses_a_bad_configuration(tmp_path):
+    config = tmp_path / "bad.toml"
+    config.write_text('name = "bad"\nsamples = 0\n')
+    result = nms("--config", config, "--out", tmp_path / "rtl")
+    assert result.exit_code == 2 and "bad.toml" in result.output
+    (tmp_path / "file").write_text("")
+    result = nms("--preset", "tiny", "--out", tmp_path / "file")
+    assert result.exit_code == 2 and "is a file: give a folder" in result.output
 
 
 @given(st.lists(st.tuples(st.integers(0, 127), st.integers(-256, 255)), min_size=1))
