@@ -13,6 +13,7 @@ from hw.desne.affinity import Affinity
 from hw.desne.affinity_lane import total_width
 from hw.desne.calibrate import Calibrate
 from hw.desne.distance import Distance
+from hw.desne.embed import Embed
 from hw.desne.reduce import Reduce
 from rtl_gen.verilog import Block, generate, top_name
 
@@ -28,6 +29,7 @@ BLOCKS: dict[str, Factory] = {
     "distance": Distance,
     "calibrate": Calibrate,
     "affinity": Affinity,
+    "embed": Embed,
 }
 """log2 and reciprocal are as wide as `calibrate` uses them: x is a row's sum of weights."""
 
