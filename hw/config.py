@@ -21,6 +21,9 @@ LIMITS = {
 }
 """Smallest and largest value of each size."""
 
+DATA_WIDTHS = (64, 128, 256)
+"""Bits of a beat on the memory port."""
+
 
 def width_for(maximum: int) -> int:
     """Bits of an unsigned number 0..maximum (at least one)."""
@@ -46,6 +49,7 @@ class Configuration:
     lanes: bytes a beat (W); 1..128, a power of two.
     neighbours: most neighbours kept for a sample (K); 1..samples - 1.
     points: points held by the embedding (L); 1..256, at most samples.
+    data_width: bits of a beat on the memory port; 64, 128 or 256.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Configuration:
     neighbours: int
     dimensions: int = 4096
     points: int = 1
+    data_width: int = 64
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
@@ -69,6 +74,8 @@ class Configuration:
                 raise ValueError(f"{key} is {value!r}: it must be an integer from {low} to {high}")
             if not low <= value <= high:
                 raise ValueError(f"{key} is {value}: it must be from {low} to {high}")
+        if not isinstance(self.data_width, int) or self.data_width not in DATA_WIDTHS:
+            raise ValueError(f"data_width is {self.data_width!r}: it must be 64, 128 or 256")
         if self.lanes & (self.lanes - 1):
             raise ValueError(f"lanes is {self.lanes}: it must be a power of two")
         for key in ("features", "dimensions"):
@@ -149,6 +156,7 @@ PRESETS = {
             neighbours=8,
             dimensions=64,
             points=2,
+            data_width=64,
         ),
         Configuration(
             name="edge",
@@ -159,6 +167,7 @@ PRESETS = {
             neighbours=64,
             dimensions=4096,
             points=8,
+            data_width=64,
         ),
         Configuration(
             name="wide",
@@ -169,6 +178,7 @@ PRESETS = {
             neighbours=128,
             dimensions=8192,
             points=16,
+            data_width=256,
         ),
     )
 }

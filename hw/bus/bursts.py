@@ -5,7 +5,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.bus.signature import BURST_BEATS, DATA_WIDTHS, PAGE
+from hw.bus.signature import BURST_BEATS, PAGE
+from hw.config import DATA_WIDTHS
 
 
 def transfer_layout(address_width: int, length_width: int) -> data.StructLayout:

@@ -11,7 +11,8 @@ from amaranth.hdl import Module
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
-DATA_WIDTHS = (64, 128, 256)
+from hw.config import DATA_WIDTHS
+
 PAGE = 4096
 """Bytes; no burst crosses a multiple of it (A3.4.1)."""
 BURST_BEATS = 256

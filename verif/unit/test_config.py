@@ -9,7 +9,7 @@ import pytest
 from hw.config import PRESETS, Configuration, load
 
 LEGAL = dict(name="some", samples=100, features=24, rows=5, lanes=8, neighbours=9)
-KEYS = "name, samples, features, rows, lanes, neighbours, dimensions, points"
+KEYS = "name, samples, features, rows, lanes, neighbours, dimensions, points, data_width"
 NAME = "it must start with a lower-case letter and hold only lower-case letters, digits and"
 
 ILLEGAL = [
@@ -36,6 +36,9 @@ ILLEGAL = [
     ({"points": 0}, "points is 0: it must be from 1 to 256"),
     ({"points": 257}, "points is 257: it must be from 1 to 256"),
     ({"points": 101}, "points is 101: it must be at most samples, which is 100"),
+    ({"data_width": 32}, "data_width is 32: it must be 64, 128 or 256"),
+    ({"data_width": "64"}, "data_width is '64': it must be 64, 128 or 256"),
+    ({"data_width": 64.0}, "data_width is 64.0: it must be 64, 128 or 256"),
     ({"neighbours": 0}, "neighbours is 0: it must be from 1 to 65535"),
     ({"neighbours": 100}, "neighbours is 100: it must be less than samples, which is 100"),
 ]
