@@ -76,6 +76,7 @@ def calibrate_cycles(
 ) -> int:
     """From start to the end of busy, for a tile, when its streams are always ready.
 
+    Not for a start within the 2^a cycles after reset in which the cut clears its histograms.
     cycles_per_sample: of the distances that come in; F / W with the distance array before it.
     The stages overlap: while one block arrives, the one before is cut, and the one before that is
     searched. So the slowest stage counts for every block, and the others once.
@@ -84,19 +85,51 @@ def calibrate_cycles(
     cut = cut_block_cycles(n, distance_width)
     search = search_block_cycles(k, rows, lanes, distance_width, most_neighbours)
     slowest = max(arrive, cut, search)
-    clear = _digit_bins(distance_width)[0] + 2
-    drain = lane_latency(distance_width) + _QUEUE_LATENCY + 4
-    return clear + arrive + cut + search + (blocks(n, rows) - 1) * slowest + drain
+    drain = lane_latency(distance_width) + _QUEUE_LATENCY + 6
+    return arrive + cut + search + (blocks(n, rows) - 1) * slowest + drain
 
 
-def distance_cycles(n: int, rows: int, beats: int, lanes: int) -> int:
-    """From start to the end of busy, for a tile of `beats` beats a sample, `lanes` bytes wide.
+def distance_latency(byte_lanes: int) -> int:
+    """From the last beat of a sample to its distances."""
+    return 7 + byte_lanes.bit_length()
 
-    The first block's rows are loaded before anything passes; the others while a block passes.
+
+def affinity_cycles(n: int, k: int, rows: int, *, beats: int, byte_lanes: int, **settings) -> int:
+    """The same with the distance array before it, from start to the end of busy.
+
+    beats: F / W of the samples. byte_lanes: W. settings: as of calibrate_cycles. The rows of the
+    first block are loaded before anything passes; those of the others while a block passes.
     """
-    load = rows * beats
-    latency = 7 + lanes.bit_length()
-    return load + blocks(n, rows) * max(n * beats, load + 1) + latency + 4
+    load = rows * beats + 2 + distance_latency(byte_lanes)
+    return load + calibrate_cycles(n, k, rows, cycles_per_sample=beats, **settings) - 1
+
+
+_SIMILARITY_LATENCY = 13
+_COORDINATES_LATENCY = 4
+_DESCENT_LATENCY = 17
+_RATIO_FRACTION_BITS = 32
+
+
+def division_cycles(most_samples: int) -> int:
+    """A division of the embedding: a cycle for each bit of n * 2^32, and two around it."""
+    return most_samples.bit_length() + _RATIO_FRACTION_BITS + 2
+
+
+def repulsion_cycles(n: int, points: int) -> int:
+    """All pairs: the first points are loaded, each block of points meets all n, the last leave."""
+    remaining = n - (blocks(n, points) - 1) * points
+    return points + blocks(n, points) * n + remaining + _COORDINATES_LATENCY + _SIMILARITY_LATENCY + 6
+
+
+def attraction_cycles(n: int, k: int) -> int:
+    """All edges."""
+    return n * k + _COORDINATES_LATENCY + _SIMILARITY_LATENCY + 10
+
+
+def iteration_cycles(n: int, k: int, points: int, most_samples: int) -> int:
+    """Forces, the ratio, a step of every sample, the two means."""
+    forces = max(repulsion_cycles(n, points), attraction_cycles(n, k))
+    return forces + 2 + n + _DESCENT_LATENCY + 3 * division_cycles(most_samples)
 
 
 def embed_cycles(
@@ -106,9 +139,20 @@ def embed_cycles(
     *,
     beats: int,
     rows: int,
-    lanes: int,
+    byte_lanes: int,
     points: int,
     most_samples: int,
 ) -> int:
-    """From start to the end of busy, for a tile whose features and edges are there at once."""
-    return 100000
+    """From start to the end of busy when features and edges are there at once and no reader waits.
+
+    beats: of a sample. rows: R. byte_lanes: W. points: L. most_samples: N of the generator.
+    The start takes three divisions and two passes over the samples while the edges arrive; without
+    any iteration the edges are read once all the same.
+    """
+    start = n * beats + byte_lanes.bit_length() + 4 + 2 * n + 14 + 3 * division_cycles(most_samples)
+    ready = max(start, 2 + blocks(n, rows) * k)
+    if iterations == 0:
+        descent = attraction_cycles(n, k) + 1
+    else:
+        descent = iterations * iteration_cycles(n, k, points, most_samples)
+    return ready + descent + n + _COORDINATES_LATENCY + _QUEUE_LATENCY + 2

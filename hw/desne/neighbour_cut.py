@@ -33,10 +33,10 @@ class NeighbourCut(wiring.Component):
     what is below, and equals while there are places. All R rows go in lockstep, and the time does
     not depend on the data.
 
-    Latency, with a, b, c the widths of the digits (22 bits: 8, 7, 7): from ``start`` to the first
-    ``ready`` 2^a + 1 cycles, in which the histograms are cleared; from a block's last beat to its
-    ``done`` 3*n + 2^a + 2^b + 2^c + 13 cycles. Throughput: a block in max(n, 3*n + 2^a + 2^b + 2^c
-    + 10) cycles.
+    Latency, with a, b, c the widths of the digits (22 bits: 8, 7, 7): from ``start`` to ``ready``
+    1 cycle, but not before 2^a + 1 cycles after reset, in which the histograms are cleared; from a
+    block's last beat to its ``done`` 3*n + 2^a + 2^b + 2^c + 12 cycles. Throughput: a block in
+    3*n + 2^a + 2^b + 2^c + 10 cycles.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class NeighbourCut(wiring.Component):
         occupied, full = Signal(2), Signal(2)  # of each buffer: being filled or full; full
 
         # ---- arrival, cycle 0: take a beat
-        receiving, bank, accept = Signal(), Signal(), Signal()
+        wanted, receiving, bank, accept = (Signal() for _ in range(4))
         address = Signal(config.index_width)
         base = Signal(base_shape)
         relative = Signal(relative_shape)  # index - base: row r meets itself at r
@@ -146,24 +146,24 @@ class NeighbourCut(wiring.Component):
             control.bin.eq(step),
         ]
         last_bin = Array((1 << width) - 1 for width in widths)[phase]
+        with m.If(self.start):
+            m.d.sync += [
+                Cat(bank, work_bank, occupied, full).eq(0),
+                Cat(address, base, work_base, relative).eq(0),
+            ]
         with m.FSM():
+            with m.State("CLEAR"):  # once after reset; from then on every scan clears behind it
+                m.d.comb += control.clear.eq(1)
+                m.d.sync += [step.eq(step + 1), wanted.eq(wanted | self.start)]
+                with m.If(step == (1 << widths[0]) - 1):
+                    m.next = "IDLE"
             with m.State("IDLE"):
                 m.d.sync += [step.eq(0), phase.eq(0)]
-                with m.If(self.start):
-                    m.d.sync += [
-                        Cat(bank, work_bank, occupied, full).eq(0),
-                        Cat(address, base, work_base, relative).eq(0),
-                    ]
-                    m.next = "CLEAR"
+                with m.If(self.start | wanted):
+                    m.d.sync += [receiving.eq(1), wanted.eq(0)]
                 with m.Elif(full.bit_select(work_bank, 1)):
                     m.d.comb += control.load.eq(1)
                     m.next = "SCAN"
-            with m.State("CLEAR"):
-                m.d.comb += control.clear.eq(1)
-                m.d.sync += step.eq(step + 1)
-                with m.If(step == (1 << widths[0]) - 1):
-                    m.d.sync += receiving.eq(1)
-                    m.next = "IDLE"
             with m.State("SCAN"):
                 m.d.comb += [control.scan.eq(1), control.arm.eq(step == 0)]
                 m.d.sync += [step.eq(step + 1), work_relative.eq(-work_base)]

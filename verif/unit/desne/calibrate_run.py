@@ -8,6 +8,7 @@ from amaranth.hdl import ResetInserter, Signal
 from amaranth.sim import Simulator
 
 from hw.desne.calibrate import Calibrate
+from hw.desne.row_select import digit_widths
 from verif.cocotb.streams import stalls
 from verif.unit.streams import receive, send
 from verif.vectors import calibrate as vectors
@@ -17,15 +18,19 @@ class Run:
     """Streams in, streams out, everything compared with golden.
 
     patterns: how the input and the outputs stall. lanes: as Calibrate's. interrupt: before that,
-    the first job runs with made-up distances for so many cycles and is then reset.
+    the first job runs with made-up distances for so many cycles and is then reset. settle: wait
+    until the histograms are cleared before the first start.
     """
 
-    def __init__(self, config, patterns=("none", "none"), seed=1, lanes=None, interrupt=0):
+    def __init__(
+        self, config, patterns=("none", "none"), seed=1, lanes=None, interrupt=0, settle=False
+    ):
         self.config = config
         self.dut = Calibrate(config, lanes)
         self.patterns = patterns
         self.seed = seed
         self.interrupt = interrupt
+        self.settle = settle
         self.reset = Signal()
         self.jobs = []
         self.busy_cycles = []
@@ -97,6 +102,8 @@ class Run:
             await ctx.tick()
             ctx.set(self.reset, 0)
             assert not ctx.get(dut.edges.valid) and not ctx.get(dut.rows.valid)
+        if self.settle:
+            await ctx.tick().repeat(1 + (1 << digit_widths(self.config.distance_width)[0]))
         for job in self.jobs:
             assert ctx.get(dut.busy) == 0
             self._start(ctx, job)

@@ -81,7 +81,8 @@ def test_clamped_low(seed):
 def test_cycles(shape, lanes, name, seed):
     """Without stalls a tile takes the stated cycles, not one more or less."""
     config = SHAPES[shape]
-    run = Run(config, seed=seed, lanes=lanes).add(vectors.cases(config, seed)[name]).go().check()
+    run = Run(config, seed=seed, lanes=lanes, settle=True)
+    run.add(vectors.cases(config, seed)[name]).go().check()
     job = run.jobs[0]
     expected = cycles.calibrate_cycles(
         job.samples,
@@ -110,7 +111,7 @@ def test_lanes_must_divide_rows():
 def test_cycles_do_not_depend_on_the_data(seed):
     config = SHAPES["four rows"]
     cases = vectors.cases(config, seed)
-    run = Run(config, seed=seed)
+    run = Run(config, seed=seed, settle=True)
     for name in ("identical", "all 0 against all 255", "largest distances"):
         run.add(cases[name])
     run.go().check()
