@@ -97,12 +97,12 @@ def _summary(
         gain = row["minus_random"]
         more = f", {points(gain)} points to random" if gain else ""
         text = f"test accuracy {percent(row['mean'], row['spread'])}{more}"
-        console.print(f"  {row['name']:<24}{text}", highlight=False)
+        console.print(f"  {row['name']:<24}{text}", highlight=False, soft_wrap=True)
     traffic = shown.document["traffic"]
     share = traffic["selection_bytes"] / traffic["all_samples_bytes"]
     for name, text in (
         ("hardware", f"{total['values']:,} values compared, {total['mismatches']:,} mismatches"),
-        ("bytes that travel", f"{share:.1%} of the data set"),
+        ("bytes that travel", f"{share:.1%} of those of all samples"),
         ("time", f"{seconds:.0f} s"),
         ("report", str(report)),
     ):

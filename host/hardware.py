@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from host.errors import UserError
 from host.selection import Selection
 
 KEYS = ("samples", "blocks", "rows", "values", "mismatches", "cycles")
@@ -12,15 +13,19 @@ KEYS = ("samples", "blocks", "rows", "values", "mismatches", "cycles")
 def compare_hardware(
     selection: Selection, config: str, on_tile: Callable[[], None] = lambda: None
 ) -> dict[str, Any]:
-    """Runs distance and calibrate, preset `config`, on every tile of `selection`.
+    """Runs the affinity hardware (distance, calibrate) of `config` on every tile of `selection`.
 
     Returns the document that goes into hardware.json and the report: per tile and in total the
     samples, blocks of rows, rows, values compared, mismatches and clock cycles, and the first
     mismatch if any.
     """
     from verif.sim.compare import compare_affinity
-    from verif.sim.toolchain import find_verilator
+    from verif.sim.toolchain import ToolchainError, find_verilator
 
+    try:
+        verilator = find_verilator()
+    except ToolchainError as error:
+        raise UserError(str(error)) from None
     perplexity = selection.document["parameters"]["perplexity"]
     tiles, first = [], None
     for number, tile in enumerate(selection.tiles):
@@ -35,7 +40,7 @@ def compare_hardware(
         on_tile()
     return {
         "config": config,
-        "tool": f"Verilator {find_verilator().version_text}",
+        "tool": f"Verilator {verilator.version_text}",
         "tiles": tiles,
         "total": {key: sum(tile[key] for tile in tiles) for key in KEYS},
         "first_mismatch": first,

@@ -17,13 +17,16 @@ def verilog(
         Path | None, typer.Option(help="Configuration file (TOML), instead of a preset.")
     ] = None,
     out: Annotated[
-        Path, typer.Option(help="Folder; files go to OUT/<name>/<block>.v and manifest.json.")
+        Path,
+        typer.Option(
+            help="Folder; files go to OUT/<name>: <block>.v, manifest.json, nms_registers.h."
+        ),
     ] = Path("build/rtl"),
     block: Annotated[
         list[str] | None, typer.Option(help="Only this block (may be given several times).")
     ] = None,
 ) -> None:
-    """Write the Verilog of every hardware block, and a manifest.
+    """Write the Verilog of every hardware block, a manifest, and the registers as a C header.
 
     The manifest (JSON) tells ports, how structs are packed into them, tool versions and hashes.
     The same configuration gives the same bytes every time; a file that is right already is left
@@ -40,6 +43,7 @@ def verilog(
             raise UserError(f"--config {config} does not exist")
         from hw.config import load
         from rtl_gen.blocks import BLOCKS
+        from rtl_gen.registers import write_header
         from rtl_gen.verilog import GenerationError, write_blocks
 
         unknown = sorted(set(block or ()) - set(BLOCKS))
@@ -48,6 +52,8 @@ def verilog(
         try:
             configuration = load(str(config or preset))
             written = write_blocks(configuration, BLOCKS, out, block or None)
+            if not block or "registers" in block:
+                written.append(write_header(configuration, out))
         except (ValueError, GenerationError) as error:
             raise UserError(str(error)) from error
         except OSError as error:

@@ -218,8 +218,9 @@ def _hardware(hardware: dict[str, Any]) -> str:
         page.table(("tile", *keys), rows, range(1, 7)),
         page.paragraph(
             f"The Verilog of the distance and calibrate blocks, preset {hardware['config']}, ran "
-            f"on the same reduced samples in {hardware['tool']}. A cycle is one clock of the "
-            f"simulated hardware.",
+            f"on the same reduced samples in {hardware['tool']}. A block is a few rows computed "
+            f"together. Compared with == are the index and the weight of every kept neighbour, and "
+            f"the status and width of every row. A cycle is one clock of the simulated hardware.",
             "note",
         ),
     )
