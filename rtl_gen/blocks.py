@@ -8,6 +8,9 @@ from amaranth.lib import wiring
 from hw.arith.exp2 import Exp2
 from hw.arith.log2 import Log2
 from hw.arith.reciprocal import Reciprocal
+from hw.bus.lite_slave import LiteSlave
+from hw.bus.read_master import ReadMaster
+from hw.bus.write_master import WriteMaster
 from hw.config import Configuration
 from hw.desne.affinity import Affinity
 from hw.desne.affinity_lane import total_width
@@ -15,11 +18,14 @@ from hw.desne.calibrate import Calibrate
 from hw.desne.distance import Distance
 from hw.desne.embed import Embed
 from hw.desne.reduce import Reduce
+from hw.register_block import RegisterBlock
+from hw.registers import ADDRESS_WIDTH
 from rtl_gen.verilog import Block, generate, top_name
 
 Factory = Callable[[Configuration], wiring.Component]
 
 WEIGHT_FRACTION_BITS = 16
+MEMORY_ADDRESS_WIDTH = 64
 
 BLOCKS: dict[str, Factory] = {
     "exp2": lambda config: Exp2(),
@@ -29,6 +35,10 @@ BLOCKS: dict[str, Factory] = {
     "distance": Distance,
     "calibrate": Calibrate,
     "affinity": Affinity,
+    "read_master": lambda config: ReadMaster(MEMORY_ADDRESS_WIDTH, config.data_width),
+    "write_master": lambda config: WriteMaster(MEMORY_ADDRESS_WIDTH, config.data_width),
+    "lite_slave": lambda config: LiteSlave(ADDRESS_WIDTH),
+    "registers": RegisterBlock,
     "embed": Embed,
 }
 """log2 and reciprocal are as wide as `calibrate` uses them: x is a row's sum of weights."""

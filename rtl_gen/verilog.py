@@ -132,12 +132,12 @@ def write_blocks(
     document["blocks"] = dict(
         sorted((manifest.kept_entries(target, document) | document["blocks"]).items())
     )
-    written = [_write(target / f"{name}.v", block.verilog) for name, block in blocks.items()]
-    written.append(_write(target / manifest.NAME, manifest.as_text(document)))
+    written = [write_whole(target / f"{name}.v", block.verilog) for name, block in blocks.items()]
+    written.append(write_whole(target / manifest.NAME, manifest.as_text(document)))
     return written
 
 
-def _write(path: Path, text: str) -> Written:
+def write_whole(path: Path, text: str) -> Written:
     """Replace the file whole, and only if its bytes differ."""
     data = text.encode()
     digest = hashlib.sha256(data).hexdigest()

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The registers of hw/registers.py in hardware."""
+
+from amaranth.hdl import Cat, Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.bus.lite_slave import LiteSlave
+from hw.bus.register_file import RegisterFile, members
+from hw.bus.signature import Axi4Lite
+from hw.config import Configuration
+from hw.registers import ADDRESS_WIDTH, register_map
+
+
+class RegisterBlock(wiring.Component):
+    """All registers behind an AXI4-Lite port, and the interrupt line.
+
+    Equation: hw/bus/register_map.py and docs/registers.md. interrupt_status.error is set with any
+    bit of errors; interrupt = any bit of interrupt_status whose enable is set.
+
+    Flow control, latency and throughput: those of LiteSlave; the interrupt follows its bit in the
+    next cycle.
+
+    Parameters
+    ----------
+    config: the sizes that the parameter registers tell.
+
+    Members
+    -------
+    axi: In(Axi4Lite(12)).
+    interrupt: Out(1), level.
+    busy: In(1), a job is under way: its registers cannot be written, nor from the start order on.
+    done: In(1), a pulse sets interrupt_status.done.
+    one interface for each register that is not constant (hw/bus/register_file.py, members), but
+    for those of the interrupt.
+    """
+
+    inside = ("interrupt_enable", "interrupt_status")
+
+    def __init__(self, config: Configuration):
+        self.table = register_map(config)
+        wires = {r.name: members(r) for r in self.table if r.name not in self.inside}
+        self._served = [name for name, signature in wires.items() if signature]
+        super().__init__(
+            {"axi": In(Axi4Lite(ADDRESS_WIDTH)), "interrupt": Out(1), "busy": In(1), "done": In(1)}
+            | {name: Out(wiring.Signature(wires[name])) for name in self._served}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.slave = slave = LiteSlave(ADDRESS_WIDTH)
+        m.submodules.file = file = RegisterFile(self.table)
+        wiring.connect(m, wiring.flipped(self.axi), slave.axi)
+        wiring.connect(m, slave.bus, file.bus)
+        for name in self._served:
+            wiring.connect(m, wiring.flipped(getattr(self, name)), getattr(file, name))
+        enable, status = file.interrupt_enable, file.interrupt_status
+        errors = [f"set_{field.name}" for field in self.table["errors"].fields]
+        m.d.comb += [
+            file.lock.eq(self.busy | file.control.start),
+            status.set_done.eq(self.done),
+            status.set_error.eq(Cat(getattr(self.errors, name) for name in errors).any()),
+        ]
+        m.d.sync += self.interrupt.eq((status.done & enable.done) | (status.error & enable.error))
+        return m
