@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch is not installed: pip install .[train]")
 
-from host import demo  # noqa: E402
-from host.trainer.training import Recipe  # noqa: E402
-from verif.host.conftest import nms, one_sentence  # noqa: E402
-from verif.sim import compare  # noqa: E402
+from host import demo
+from host.trainer.training import Recipe
+from verif.host.conftest import nms, one_sentence
+from verif.sim import compare
 
 
 @pytest.fixture
