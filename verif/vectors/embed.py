@@ -164,6 +164,8 @@ def cases(config: Configuration, seed: int) -> dict[str, Job]:
         "extreme": job(config, random(middle), iterations=30, **EXTREME),
         "rate 0": job(config, random(middle), iterations=5, rate=0),
         "no attraction": job(config, random(middle), iterations=12, rate=255, exaggeration=0),
+        "at the border": job(config, random(2), iterations=20, **EXTREME | {"exaggeration": 0}),
+        "n = max at the border": job(config, random(min(most, 64)), iterations=12, **EXTREME),
     }
 
 
