@@ -165,6 +165,16 @@ def test_medoid_spread_256_reaches_the_outermost_and_0_never_does():
     assert wide == set(range(60))
 
 
+def test_medoid_hash_over_many_strata():
+    """Two hundred strata at eight phases: enough for a hash that is off by one to show."""
+    rng = np.random.default_rng(13)
+    points = rng.integers(-8000, 8000, (600, 2), np.int32)
+    features = rng.integers(0, 256, (600, 3), np.uint8)
+    neighbours = np.zeros((600, 1), np.int32)
+    for phase in range(0, 65536, 8192):
+        both(points, neighbours, features, 200, "medoid", 0, 256, phase, set())
+
+
 def test_curve_draws_in_proportion_to_density():
     # Two clusters far apart, 300 and 100 samples: a budget of 40 takes 30 and 10.
     rng = np.random.default_rng(11)
