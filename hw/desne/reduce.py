@@ -4,6 +4,7 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from hw.config import Configuration, width_for
 from hw.desne.bucket_sums import BucketSums
@@ -25,14 +26,14 @@ class Reduce(wiring.Component):
         total[b] = sum over the bucket of sign[d] * sample[d]
         feature[b] = saturate((total[b] >> shift) + offset, 0, 255)
 
-    Flow control: three streams. A job takes ``sample_beats`` beats of ``table`` first, then n times
-    ``sample_beats`` beats of ``bytes``, and gives n times ``beats`` beats of ``features``, all in
-    order. A last beat that D does not fill ends with zero bytes, which add nothing. Features beyond
-    F in the last beat are buckets that no byte goes to: they hold ``offset``, and their difference
-    is zero between any two samples.
+    Flow control: the table is written entry by entry while idle, and stays from job to job. A job
+    takes n times ``sample_beats`` beats of ``bytes`` and gives n times ``beats`` beats of
+    ``features``, in order. A last beat that D does not fill ends with zero bytes, which add
+    nothing. Features beyond F in the last beat are buckets that no byte goes to: they hold
+    ``offset``, and their difference is zero between any two samples.
 
     Latency: `latency` cycles from the last beat of a sample until the first beat of its features is
-    valid, when nothing before it is in the way; the first beat of ``table`` is taken `clearing`
+    valid, when nothing before it is in the way; the first beat of ``bytes`` is taken `clearing`
     cycles after ``start``. Throughput: a sample in max(sample_beats, beats) cycles.
 
     Parameters
@@ -47,7 +48,8 @@ class Reduce(wiring.Component):
     sample_beats: In(range(dimensions / W + 1)), beats of a raw sample, at least 1.
     beats: In(range(features / W + 1)), beats of a reduced sample, at least 1.
     shift: In(5), 0..31. offset: In(8).
-    table: In(stream of array of W table_entry).
+    entry_written: In(1), entry goes into the table; only while idle.
+    entry_position: In(range(dimensions)), the byte of the sample. entry: In(table_entry).
     bytes: In(stream of array of W unsigned bytes).
     features: Out(stream of array of W unsigned bytes).
     """
@@ -55,7 +57,6 @@ class Reduce(wiring.Component):
     def __init__(self, config: Configuration):
         self.config = config
         beat = data.ArrayLayout(unsigned(8), config.lanes)
-        self._entries = data.ArrayLayout(table_entry(config), config.lanes)
         self._sums = BucketSums(config)
         self._places = self._sums.latency + 3 + CreditQueue.round_trip
         self.latency = 3 + self._places - CreditQueue.round_trip + CreditQueue.latency
@@ -69,7 +70,9 @@ class Reduce(wiring.Component):
                 "beats": In(config.beats_width),
                 "shift": In(SHIFT_WIDTH),
                 "offset": In(8),
-                "table": In(stream.Signature(self._entries)),
+                "entry_written": In(1),
+                "entry_position": In(width_for(config.dimensions - 1)),
+                "entry": In(table_entry(config)),
                 "bytes": In(stream.Signature(beat)),
                 "features": Out(stream.Signature(beat)),
             }
@@ -82,30 +85,31 @@ class Reduce(wiring.Component):
         m.submodules.sums = sums = self._sums
         m.submodules.queue = queue = CreditQueue(self.features.payload.shape(), self._places)
         m.submodules.table = table = memory.Memory(
-            shape=self._entries, depth=config.sample_beats, init=[]
+            shape=data.ArrayLayout(table_entry(config), config.lanes),
+            depth=config.sample_beats,
+            init=[],
         )
-        load, entry = table.write_port(), table.read_port()
+        load, entry = table.write_port(granularity=1), table.read_port()
         wiring.connect(m, queue.output, wiring.flipped(self.features))
 
         to_receive, to_read = Signal(config.count_width), Signal(config.count_width)
         last_beat = Signal(config.sample_beats_width)
         shift, offset = Signal(SHIFT_WIDTH), Signal(8)
         position = Signal(range(config.sample_beats))
-        loading, receiving, taken, at_end = Signal(), Signal(), Signal(), Signal()
+        receiving, taken, at_end = Signal(), Signal(), Signal()
         add, end, advance = Signal(), Signal(), Signal()
         m.d.comb += [
             at_end.eq(position == last_beat),
-            self.table.ready.eq(loading),
             advance.eq(~add | sums.open),
             self.bytes.ready.eq(receiving & advance),
             taken.eq(self.bytes.valid & self.bytes.ready),
-            load.addr.eq(position),
-            load.data.eq(self.table.payload),
-            load.en.eq(self.table.valid & loading),
+            load.addr.eq(self.entry_position >> exact_log2(config.lanes)),
+            load.en.eq(self.entry_written << self.entry_position[: exact_log2(config.lanes)]),
+            *(load.data[lane].eq(self.entry) for lane in lanes),
             entry.addr.eq(position),
             entry.en.eq(advance),
         ]
-        with m.If(taken | load.en):
+        with m.If(taken):
             m.d.sync += position.eq(Mux(at_end, 0, position + 1))
         with m.If(taken & at_end):
             m.d.sync += to_receive.eq(to_receive - 1)
@@ -166,10 +170,6 @@ class Reduce(wiring.Component):
                 m.d.comb += sums.clear.eq(1)
                 m.d.sync += sums.clear_row.eq(sums.clear_row + 1)
                 with m.If(sums.clear_row == config.beats - 1):
-                    m.next = "LOAD"
-            with m.State("LOAD"):
-                m.d.comb += loading.eq(1)
-                with m.If(load.en & at_end):
                     m.next = "SUM"
             with m.State("SUM"):
                 m.d.comb += receiving.eq(to_receive != 0)

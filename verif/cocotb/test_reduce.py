@@ -22,17 +22,23 @@ pytestmark = pytest.mark.verilator
 
 
 class Traffic:
-    """The three streams of the block, and jobs on it."""
+    """The two streams of the block, and jobs on it."""
 
     def __init__(self, bench: Bench, idle: str = "none", backpressure: str = "none") -> None:
         self.bench = bench
-        self.table, self.bytes = bench.source("table", idle), bench.source("bytes", idle)
+        self.bytes = bench.source("bytes", idle)
         self.watch = bench.monitor("bytes")
         self.features = bench.sink("features", backpressure)
 
     async def job(self, name: str, job: vectors.Job) -> None:
         bench, dut = self.bench, self.bench.dut
         before = len(self.features.beats)
+        dut.entry_written.value = 1
+        for position, (bucket, sign) in enumerate(zip(job.bucket.flat, job.sign.flat, strict=True)):
+            dut.entry_position.value = position
+            dut.entry.value = int(bucket) | int(sign) << len(dut.entry) - 1
+            await bench.clock.edges(1)
+        dut.entry_written.value = 0
         for setting in SETTINGS:
             dut[setting].value = getattr(job, setting)
         dut.start.value = 1
@@ -40,10 +46,9 @@ class Traffic:
         dut.start.value = 0
         for setting in SETTINGS:
             dut[setting].value = 1  # they were latched
-        self.table.send(bench.pack("table", {"bucket": job.bucket, "sign": job.sign}))
         self.bytes.send(bench.pack("bytes", job.bytes))
         count = len(job.features)
-        limit = 1000 + 20 * (len(job.bytes) + len(job.bucket) + count)
+        limit = 1000 + 20 * (len(job.bytes) + count)
         received = (await self.features.receive(before + count, limit))[before:]
         bench.compare(name, received, bench.pack("features", job.features))
         await bench.clock.edges(3)
