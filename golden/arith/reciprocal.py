@@ -32,7 +32,7 @@ def reciprocal_mantissa(x, fraction_bits):
     return round_shift((here << residual_bits) - (here - after) * rest, residual_bits + 2)
 
 
-def reciprocal(x: np.ndarray | int, fraction_bits: int) -> tuple[np.ndarray, np.ndarray]:
+def reciprocal(x: np.ndarray, fraction_bits: int) -> tuple[np.ndarray, np.ndarray]:
     """1/x as (v, e) with 1/x = v * 2^-(fraction_bits + e).
 
     x: integers >= 1. fraction_bits: 12 or 16. v: U1.fraction_bits, 2^(fraction_bits-1)..2^fraction_bits; e = floor(log2 x).
@@ -40,4 +40,4 @@ def reciprocal(x: np.ndarray | int, fraction_bits: int) -> tuple[np.ndarray, np.
     """
     if fraction_bits not in (12, 16):
         raise ValueError(f"reciprocal has 12 or 16 fraction bits, not {fraction_bits}")
-    return reciprocal_mantissa(x, fraction_bits), floor_log2(x)
+    return np.asarray(reciprocal_mantissa(x, fraction_bits)), np.asarray(floor_log2(x))

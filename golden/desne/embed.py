@@ -54,7 +54,9 @@ def _similarity(dx, dy):
     x = np.int64(1 << SIMILARITY_BITS) + ((dx * dx + dy * dy) >> 4)
     bits = np.float64(x).view(np.int64)
     shift = (bits >> 52) - (1023 + SIMILARITY_BITS)
-    v = np.int64(_SIMILARITY_MANTISSA[(bits >> (52 - _MANTISSA_BITS)) & ((1 << _MANTISSA_BITS) - 1)])
+    v = np.int64(
+        _SIMILARITY_MANTISSA[(bits >> (52 - _MANTISSA_BITS)) & ((1 << _MANTISSA_BITS) - 1)]
+    )
     return (v + ((np.int64(1) << shift) >> 1)) >> shift
 
 
@@ -143,7 +145,7 @@ def start_positions(features: np.ndarray, register: int) -> np.ndarray:
     """Two random sign projections of the reduced sample, recentred and scaled to a mean magnitude of 1/4.
 
     features: uint8 [n, F]. register: seed register, two bits a feature, x first; a one means minus.
-    Returns int64 [n, 2], 8 fraction bits. Identical samples start, and stay, together.
+    Returns int64 [n, 2], 8 fraction bits. Identical samples start together.
     """
     n, width = features.shape
     signs = 1 - 2 * lfsr_bits(register, 2 * width).reshape(width, 2)
