@@ -28,15 +28,17 @@ def compare_hardware(
         raise UserError(str(error)) from None
     perplexity = selection.document["parameters"]["perplexity"]
     tiles, first = [], None
+    several = len({tile.label for tile in selection.tiles}) < len(selection.tiles)
     for number, tile in enumerate(selection.tiles):
         result = compare_affinity(tile.result.features, perplexity, config)
         figures = {
             "samples": len(tile.indices),
             **{key: int(getattr(result, key)) for key in KEYS[1:]},
         }
-        tiles.append({"name": f"class {tile.label}, tile {number}", **figures})
+        name = f"class {tile.label}" + (f" tile {number}" if several else "")
+        tiles.append({"name": name, **figures})
         if result.mismatches and first is None:
-            first = f"class {tile.label}, tile {number}: {result.first_mismatch}"
+            first = f"{name}: {result.first_mismatch}"
         on_tile()
     return {
         "config": config,

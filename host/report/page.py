@@ -31,10 +31,11 @@ img { width: 100%; height: auto; display: block; }
   margin: 0.3rem 0; max-width: 44rem; }
 .strip img { image-rendering: pixelated; }
 table { border-collapse: collapse; font-size: 0.92rem; min-width: 18rem; }
-th, td { text-align: left; padding: 0.28rem 1.1rem 0.28rem 0; border-bottom: 1px solid var(--line);
+th, td { text-align: left; padding: 0.28rem 0.8rem 0.28rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 th { color: var(--muted); font-weight: 600; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; padding-left: 0.4rem; }
+td.n { white-space: nowrap; }
 .good { color: #2c7a3f; font-weight: 600; }
 .bad { color: #b91c1c; font-weight: 700; }
 code { font-size: 0.85em; overflow-wrap: anywhere; }

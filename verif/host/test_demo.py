@@ -18,6 +18,7 @@ from verif.sim import compare
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "SEEDS", 1)
+    monkeypatch.setattr("host.trainer.comparison.available_cores", lambda: 1)
     monkeypatch.setattr(demo, "RECIPE", Recipe(model="linear", steps=2))
 
 
