@@ -24,4 +24,5 @@ def _cache_directory() -> Path:
     return Path(root or package / "__pycache__") / f"numba-{digest.hexdigest()[:16]}"
 
 
-numba_config.CACHE_DIR = str(_cache_directory())
+# numba fills its configuration in when it is imported, which no type checker can see
+numba_config.CACHE_DIR = str(_cache_directory())  # pyright: ignore[reportAttributeAccessIssue]

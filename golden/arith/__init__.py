@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixed-point arithmetic of the datapath: the units that `hw/arith` builds, as exact integer functions."""
+"""Fixed-point arithmetic of the datapath, as exact integer functions; `hw/arith` builds them."""
 
 from golden.arith.exp2 import exp2, mantissa
 from golden.arith.log2 import floor_log2, log2

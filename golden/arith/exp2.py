@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""exp2: w = 2^-t from one 256-entry table and a shift (docs/numerics.md, arith)."""
+"""exp2: w = 2^-t from one 256-entry table and a shift."""
 
 import numpy as np
 from numba import vectorize

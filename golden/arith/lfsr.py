@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The 32-bit Galois linear feedback shift register that seeds a job (docs/numerics.md, random bits)."""
+"""The 32-bit Galois linear feedback shift register that seeds a job."""
 
 import numpy as np
 
@@ -8,8 +8,9 @@ TAPS = 0x80200003
 
 
 def seed_register(seed: int) -> int:
-    """The 32-bit value the host writes for a user's seed: the finaliser of splitmix64, so that seeds 1, 2, 3 ... start far
-    apart and with as many ones as zeros. Zero, the one state the register cannot leave, becomes 1."""
+    """The 32-bit value the host writes for a user's seed: the finaliser of splitmix64, so that
+    seeds 1, 2, 3 ... start far apart and with as many ones as zeros. Zero, the one state the
+    register cannot leave, becomes 1."""
     mask = (1 << 64) - 1
     z = (seed + 0x9E3779B97F4A7C15) & mask
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
@@ -18,8 +19,8 @@ def seed_register(seed: int) -> int:
 
 
 def lfsr_bits(register: int, count: int) -> np.ndarray:
-    """The next `count` output bits, int64 0 or 1. Each step puts out the lowest bit, shifts right, and applies the taps
-    when that bit was one. register: 1..2^32-1."""
+    """The next `count` output bits, int64 0 or 1. Each step puts out the lowest bit, shifts right,
+    and applies the taps when that bit was one. register: 1..2^32-1."""
     bits = np.empty(count, np.int64)
     for i in range(count):
         bits[i] = register & 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""log2 of a positive integer: leading one, 256-entry table, linear interpolation (docs/numerics.md, arith)."""
+"""log2 of a positive integer: leading one, 256-entry table, linear interpolation."""
 
 import numpy as np
 from numba import vectorize
@@ -22,7 +22,8 @@ def floor_log2(x):
 
 @vectorize(["int64(int64, int64)"], cache=True)
 def fraction_below_leading_one(x, bits):
-    """The `bits` bits below the leading one of x >= 1; zeros fill a narrow x, a wide one is floored."""
+    """The `bits` bits below the leading one of x >= 1; zeros fill a narrow x, a wide one is
+    floored."""
     exponent = floor_log2(x)
     rest = x - (1 << exponent)
     if exponent <= bits:

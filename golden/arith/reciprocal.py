@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reciprocal of a positive integer as mantissa and exponent (docs/numerics.md, arith)."""
+"""Reciprocal of a positive integer as mantissa and exponent."""
 
 import numpy as np
 from numba import vectorize
@@ -35,8 +35,9 @@ def reciprocal_mantissa(x, fraction_bits):
 def reciprocal(x: np.ndarray, fraction_bits: int) -> tuple[np.ndarray, np.ndarray]:
     """1/x as (v, e) with 1/x = v * 2^-(fraction_bits + e).
 
-    x: integers >= 1. fraction_bits: 12 or 16. v: U1.fraction_bits, 2^(fraction_bits-1)..2^fraction_bits; e = floor(log2 x).
-    The error of v is below one unit. Raises ValueError for another fraction_bits.
+    x: integers >= 1. fraction_bits: 12 or 16. v: U1.fraction_bits,
+    2^(fraction_bits-1)..2^fraction_bits; e = floor(log2 x). The error of v is below one unit.
+    Raises ValueError for another fraction_bits.
     """
     if fraction_bits not in (12, 16):
         raise ValueError(f"reciprocal has 12 or 16 fraction bits, not {fraction_bits}")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The three rounding rules of the datapath. Every function takes and returns integers.
 
-They are numba ufuncs: called on arrays they broadcast as numpy's own do, and compiled kernels call them on scalars.
+They are numba ufuncs: called on arrays they broadcast as numpy's own do, and compiled kernels call
+them on scalars.
 """
 
 from numba import njit, vectorize

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""calibrate: neighbours, inverse temperature and edge weights of every row (docs/numerics.md, calibrate)."""
+"""calibrate: neighbours, inverse temperature and edge weights of every row."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -33,7 +33,8 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """The affinities of a tile: for each of n samples its k neighbours, ascending by index, and how the row fared."""
+    """The affinities of a tile: for each of n samples its k neighbours, ascending by index, and how
+    the row fared."""
 
     neighbours: np.ndarray  # int32 [n, k]
     weights: np.ndarray  # uint8 [n, k], U0.8: p(j given i)
@@ -49,7 +50,8 @@ def entropy_target(perplexity: float) -> int:
 def nearest(distances: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest other samples of each, ties to the lowest index.
 
-    distances: int64 [n, n]. Returns (index int32 [n, k] ascending in each row, distance int64 [n, k]).
+    distances: int64 [n, n]. Returns (index int32 [n, k] ascending in each row, distance int64 [n,
+    k]).
     """
     n = len(distances)
     keys = (distances << _INDEX_BITS) | np.arange(n)
@@ -117,11 +119,12 @@ def _calibrate_rows(delta, target, weights, codes, status):
 
 
 def calibrate(distances: np.ndarray, perplexity: float, neighbours: int) -> Calibration:
-    """Affinities whose perplexity over the k = min(neighbours, n - 1) nearest samples is the one asked for.
+    """Affinities whose perplexity over the k = min(neighbours, n - 1) nearest samples is the one
+    asked for.
 
-    distances: int64 [n, n] exact squared distances, n >= 2, below 2^28. perplexity: 1..k. Van der Maaten and Hinton,
-    "Visualizing Data using t-SNE" (2008), section 2; the neighbour limit as in Barnes-Hut SNE (2013).
-    Raises ValueError when the tile or the perplexity is out of range.
+    distances: int64 [n, n] exact squared distances, n >= 2, below 2^28. perplexity: 1..k. Van der
+    Maaten and Hinton, "Visualizing Data using t-SNE" (2008), section 2; the neighbour limit as in
+    Barnes-Hut SNE (2013). Raises ValueError when the tile or the perplexity is out of range.
     """
     n = len(distances)
     if n < 2:

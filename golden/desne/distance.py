@@ -9,8 +9,8 @@ def distance(features: np.ndarray) -> np.ndarray:
 
     features: uint8 [n, F]. Returns int64 [n, n], 0..F * 255^2, symmetric with a zero diagonal.
 
-    Computed as |a|^2 + |b|^2 - 2ab in float64, where every intermediate is an integer below 2^53 (F up to 2^36) and
-    therefore exact.
+    Computed as |a|^2 + |b|^2 - 2ab in float64, where every intermediate is an integer below 2^53 (F
+    up to 2^36) and therefore exact.
     """
     wide = features.astype(np.float64)
     norms = np.einsum("nf,nf->n", wide, wide)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""embed: the 2-D map of a tile by gradient descent on the SNE cost, in integers (docs/numerics.md, embed)."""
+"""embed: the 2-D map of a tile by gradient descent on the SNE cost, in integers."""
 
 from dataclasses import dataclass
 
@@ -24,8 +24,9 @@ SQUARED_SIMILARITY_LIMIT = (1 << 17) - 1
 class Schedule:
     """The registers that steer the descent.
 
-    iterations: 0..1023. rate: eta = n * rate / 16. exaggeration: U.2, attraction is multiplied by exaggeration / 4 for the
-    first fifth of the iterations. early_momentum, momentum: sixteenths, during exaggeration and after.
+    iterations: 0..1023. rate: eta = n * rate / 16. exaggeration: U.2, attraction is multiplied by
+    exaggeration / 4 for the first fifth of the iterations. early_momentum, momentum: sixteenths,
+    during exaggeration and after.
     """
 
     iterations: int = 50
@@ -35,8 +36,8 @@ class Schedule:
     momentum: int = 13
 
 
-# A similarity depends on the squared distance only through 16 bits below the leading one, and a table of the unit's
-# results is quicker than the unit.
+# A similarity depends on the squared distance only through 16 bits below the leading one, and a
+# table of the unit's results is quicker than the unit.
 _MANTISSA_BITS = SIMILARITY_BITS + 4
 _SIMILARITY_MANTISSA = reciprocal_mantissa(
     (1 << _MANTISSA_BITS) + np.arange(1 << _MANTISSA_BITS), SIMILARITY_BITS
@@ -62,7 +63,8 @@ def _similarity(dx, dy):
 
 @njit(cache=True, nogil=True)
 def similarity(dx, dy):
-    """q = 1 / (1 + dx^2 + dy^2) as U1.12. dx, dy: differences of coordinates, 8 fraction bits, below 128.0 each."""
+    """q = 1 / (1 + dx^2 + dy^2) as U1.12. dx, dy: differences of coordinates, 8 fraction bits,
+    below 128.0 each."""
     x = (1 << SIMILARITY_BITS) + ((dx * dx + dy * dy) >> 4)
     return round_shift(reciprocal_mantissa(x, SIMILARITY_BITS), floor_log2(x) - SIMILARITY_BITS)
 
@@ -71,7 +73,8 @@ def similarity(dx, dy):
 def _repulsion(y, force):
     """force[i] = sum over j != i of q^2 (y[i] - y[j]); returns Z = sum of q over all ordered pairs.
 
-    Both directions of a pair have the same q: half of the pairs are visited, and exact sums make the result the same.
+    Both directions of a pair have the same q: half of the pairs are visited, and exact sums make
+    the result the same.
     """
     n = len(y)
     total = np.int64(0)
@@ -94,7 +97,8 @@ def _repulsion(y, force):
 
 @njit(cache=True, nogil=True)
 def _attraction(y, neighbours, weights, force):
-    """Every directed edge (i, j, w) adds w q (y[i] - y[j]) to i and takes it from j: the symmetrised affinity."""
+    """Every directed edge (i, j, w) adds w q (y[i] - y[j]) to i and takes it from j: the
+    symmetrised affinity."""
     for i in range(len(y)):
         for e in range(neighbours.shape[1]):
             j = neighbours[i, e]
@@ -142,7 +146,8 @@ def _descend(y, neighbours, weights, iterations, rate, exaggeration, early_momen
 
 
 def start_positions(features: np.ndarray, register: int) -> np.ndarray:
-    """Two random sign projections of the reduced sample, recentred and scaled to a mean magnitude of 1/4.
+    """Two random sign projections of the reduced sample, recentred and scaled to a mean magnitude
+    of 1/4.
 
     features: uint8 [n, F]. register: seed register, two bits a feature, x first; a one means minus.
     Returns int64 [n, 2], 8 fraction bits. Identical samples start together.
@@ -165,11 +170,12 @@ def embed(
     register: int,
     schedule: Schedule | None = None,
 ) -> np.ndarray:
-    """The map. Minimises the Kullback-Leibler divergence between symmetrised affinities and Student-t similarities.
+    """The map. Minimises the Kullback-Leibler divergence between symmetrised affinities and
+    Student-t similarities.
 
-    features: uint8 [n, F] for the start. neighbours: int32 [n, k], weights: uint8 [n, k] from calibrate. register: seed.
-    Returns int32 [n, 2], 8 fraction bits, -64..64. Van der Maaten and Hinton (2008), section 3; see docs/numerics.md for
-    the schedule.
+    features: uint8 [n, F] for the start. neighbours: int32 [n, k], weights: uint8 [n, k] from
+    calibrate. register: seed. Returns int32 [n, 2], 8 fraction bits, -64..64. Van der Maaten and
+    Hinton (2008), section 3; see docs/numerics.md for the schedule.
     """
     schedule = schedule or Schedule()
     y = start_positions(features, register)

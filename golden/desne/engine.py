@@ -19,9 +19,10 @@ DROPS = (0.0, 0.25, 0.5)
 class Parameters:
     """What a job is told. Raises ValueError naming the value and its range.
 
-    perplexity: >= 1, and at most the neighbours a tile offers. neighbours: K, the most a row keeps. iterations: of the
-    descent. rule: curve, medoid or grid. drop: share of the least-chosen neighbours that cannot be chosen. spread: 0..256,
-    how far from the medoid a stratum's sample may lie. seed: any integer >= 0.
+    perplexity: >= 1, and at most the neighbours a tile offers. neighbours: K, the most a row keeps.
+    iterations: of the descent. rule: curve, medoid or grid. drop: share of the least-chosen
+    neighbours that cannot be chosen. spread: 0..256, how far from the medoid a stratum's sample may
+    lie. seed: any integer >= 0.
     """
 
     perplexity: float = 30.0
@@ -75,8 +76,9 @@ def run_tile(
 ) -> TileResult:
     """Choose `budget` of the n samples of a tile.
 
-    samples: uint8 [n, D], n >= 1. A tile of one sample has no pairs: it is chosen, at the origin, degenerate.
-    Raises ValueError when the budget does not fit, the table is for another D, or the perplexity cannot be reached.
+    samples: uint8 [n, D], n >= 1. A tile of one sample has no pairs: it is chosen, at the origin,
+    degenerate. Raises ValueError when the budget does not fit, the table is for another D, or the
+    perplexity cannot be reached.
     """
     register = seed_register(parameters.seed)
     features = reduce(samples, table)

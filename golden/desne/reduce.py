@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""reduce: D bytes of a sample become F bytes, each a signed sum over a bucket (docs/numerics.md, reduce)."""
+"""reduce: D bytes of a sample become F bytes, each a signed sum over a bucket."""
 
 import math
 from dataclasses import dataclass, field
@@ -11,8 +11,9 @@ import numpy as np
 class ReduceTable:
     """Where each byte of a sample goes. The host writes it once per job.
 
-    kind: how it was made. bucket: int32 [D], 0..features-1. sign: int8 [D], +1 or -1. shift: the bucket sum is shifted
-    right by this many bits, flooring. offset: added after the shift, 0..255. features: F.
+    kind: how it was made. bucket: int32 [D], 0..features-1. sign: int8 [D], +1 or -1. shift: the
+    bucket sum is shifted right by this many bits, flooring. offset: added after the shift, 0..255.
+    features: F.
     """
 
     kind: str
@@ -24,7 +25,8 @@ class ReduceTable:
 
 
 def reduce(samples: np.ndarray, table: ReduceTable) -> np.ndarray:
-    """feature[b] = saturate((sum of sign[d] * sample[d] over the bucket b >> shift) + offset, 0, 255).
+    """feature[b] = saturate((total[b] >> shift) + offset, 0, 255), where total[b] is the sum of
+    sign[d] * sample[d] over the bucket b.
 
     samples: uint8 [n, D]. Returns uint8 [n, F]. Raises ValueError when D is not the table's.
     """
@@ -34,7 +36,8 @@ def reduce(samples: np.ndarray, table: ReduceTable) -> np.ndarray:
         )
     if table.kind == "identity":
         return samples.copy()
-    # The matrix holds integers and its products stay below 2^53: exact, and a matrix product is fast.
+    # The matrix holds integers and its products stay below 2^53: exact, and a matrix product is
+    # fast.
     matrix = np.zeros((len(table.bucket), table.features))
     matrix[np.arange(len(table.bucket)), table.bucket] = table.sign
     sums = (samples.astype(np.float64) @ matrix).astype(np.int64)
@@ -54,8 +57,9 @@ def identity_table(dimensions: int) -> ReduceTable:
 
 
 def _blocks(extent: int, limit: int) -> int:
-    """Into how many parts to cut an image side: the largest divisor up to the limit, so that all parts are equal,
-    unless that wastes more than half of the limit; then the limit itself, with parts that differ by one pixel."""
+    """Into how many parts to cut an image side: the largest divisor up to the limit, so that all
+    parts are equal, unless that wastes more than half of the limit; then the limit itself, with
+    parts that differ by one pixel."""
     divisor = max(d for d in range(1, min(extent, limit) + 1) if extent % d == 0)
     return divisor if 2 * divisor > limit or divisor == extent else min(extent, limit)
 
@@ -63,7 +67,8 @@ def _blocks(extent: int, limit: int) -> int:
 def pooling_table(height: int, width: int, channels: int, features: int) -> ReduceTable:
     """2-D average pooling over a grid of at most `features` cells, all channels of a cell together.
 
-    Bytes in the order row, column, channel. The shift is the smallest for which no cell can exceed 255.
+    Bytes in the order row, column, channel. The shift is the smallest for which no cell can exceed
+    255.
     """
     side = math.isqrt(features)
     rows, columns = _blocks(height, side), _blocks(width, side)
@@ -82,11 +87,12 @@ def pooling_table(height: int, width: int, channels: int, features: int) -> Redu
 
 
 def hashing_table(dimensions: int, features: int, seed: int) -> ReduceTable:
-    """Signed feature hashing with balanced buckets: a seeded permutation deals the bytes out to the buckets in turn, with
-    alternating signs, so that a constant added to all bytes nearly cancels and no bucket is left empty.
+    """Signed feature hashing with balanced buckets: a seeded permutation deals the bytes out to the
+    buckets in turn, with alternating signs, so that a constant added to all bytes nearly cancels
+    and no bucket is left empty.
 
-    The shift is the smallest for which no sum leaves -128..127, the offset centres it. Weinberger et al., "Feature Hashing
-    for Large Scale Multitask Learning" (2009), for the signs.
+    The shift is the smallest for which no sum leaves -128..127, the offset centres it. Weinberger
+    et al., "Feature Hashing for Large Scale Multitask Learning" (2009), for the signs.
     """
     position = np.random.default_rng(seed).permutation(dimensions)
     turn = position // features
@@ -104,8 +110,9 @@ def hashing_table(dimensions: int, features: int, seed: int) -> ReduceTable:
 def make_table(shape: tuple[int, ...], features: int, seed: int = 1) -> ReduceTable:
     """The table that suits samples of this shape.
 
-    shape: (D,), (height, width) or (height, width, channels). features: the most features the hardware holds, >= 1.
-    Identity when the sample fits, 2-D pooling for images, signed hashing for anything else. Raises ValueError otherwise.
+    shape: (D,), (height, width) or (height, width, channels). features: the most features the
+    hardware holds, >= 1. Identity when the sample fits, 2-D pooling for images, signed hashing for
+    anything else. Raises ValueError otherwise.
     """
     if features < 1:
         raise ValueError(f"features must be at least 1, not {features}")

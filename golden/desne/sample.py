@@ -13,12 +13,14 @@ RULES = ("curve", "medoid", "grid")
 
 
 def in_degree(neighbours: np.ndarray) -> np.ndarray:
-    """How often each sample stands in the neighbour lists of the others. neighbours: [n, k]. Returns int64 [n]."""
+    """How often each sample stands in the neighbour lists of the others. neighbours: [n, k].
+    Returns int64 [n]."""
     return np.bincount(neighbours.ravel(), minlength=len(neighbours))
 
 
 def candidates(neighbours: np.ndarray, budget: int, drop_quarters: int) -> np.ndarray:
-    """Samples left when the floor(n * drop_quarters / 4) least-chosen neighbours are dropped, never below the budget.
+    """Samples left when the floor(n * drop_quarters / 4) least-chosen neighbours are dropped, never
+    below the budget.
 
     Sorted ascending by (in-degree, index), the first are dropped. Returns int64, ascending.
     """
@@ -29,9 +31,11 @@ def candidates(neighbours: np.ndarray, budget: int, drop_quarters: int) -> np.nd
 
 
 def hilbert_index(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The 12-bit position of a cell of the 64 x 64 grid along the Hilbert curve. x, y: int64, 0..63.
+    """The 12-bit position of a cell of the 64 x 64 grid along the Hilbert curve. x, y: int64,
+    0..63.
 
-    Hamilton, "Compact Hilbert Indices" (2006), the two-dimensional case: a quadrant a step, then swap and mirror.
+    Hamilton, "Compact Hilbert Indices" (2006), the two-dimensional case: a quadrant a step, then
+    swap and mirror.
     """
     x, y = x.copy(), y.copy()
     index = np.zeros_like(x)
@@ -47,7 +51,8 @@ def hilbert_index(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def curve_order(points: np.ndarray) -> np.ndarray:
-    """Positions of the points in the order of the Hilbert curve over their bounding square, ties in stream order.
+    """Positions of the points in the order of the Hilbert curve over their bounding square, ties in
+    stream order.
 
     points: integers [m, 2]. The square's side is shifted right until it fits 64 cells.
     """
@@ -59,7 +64,8 @@ def curve_order(points: np.ndarray) -> np.ndarray:
 
 
 def curve(points: np.ndarray, budget: int, phase: int) -> np.ndarray:
-    """A stratified draw along the curve: positions floor((65536 j + phase) m / (65536 budget)) of the order, j = 0..budget-1.
+    """A stratified draw along the curve: positions floor((65536 j + phase) m / (65536 budget)) of
+    the order, j = 0..budget-1.
 
     Keeps the density of the map. points: [m, 2]. phase: 0..65535. Returns positions in points.
     """
@@ -71,11 +77,13 @@ def curve(points: np.ndarray, budget: int, phase: int) -> np.ndarray:
 def medoid(
     points: np.ndarray, features: np.ndarray, budget: int, phase: int, spread: int
 ) -> np.ndarray:
-    """One sample from each of `budget` strata along the curve, near the stratum's centroid in feature space.
+    """One sample from each of `budget` strata along the curve, near the stratum's centroid in
+    feature space.
 
-    Stratum of position r: floor(r * budget / m). Members are ranked by size * |f|^2 - 2 f.S with S the stratum's feature
-    sum: the distance to the centroid, without a division. Taken is rank (size * spread * h) >> 24 with
-    h = (stratum * 40503 + phase) & 65535; spread 0 is the medoid, 256 the whole stratum.
+    Stratum of position r: floor(r * budget / m). Members are ranked by size * |f|^2 - 2 f.S with S
+    the stratum's feature sum: the distance to the centroid, without a division. Taken is rank (size
+    * spread * h) >> 24 with h = (stratum * 40503 + phase) & 65535; spread 0 is the medoid, 256 the
+    whole stratum.
     """
     m = len(points)
     order = curve_order(points)
@@ -94,7 +102,8 @@ def medoid(
 
 
 def _grid_cells(points: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cell number and squared distance to the cell's centre of every point, for a grid of side x side cells."""
+    """Cell number and squared distance to the cell's centre of every point, for a grid of side x
+    side cells."""
     offset = (points - points.min(axis=0)).astype(np.int64)
     scaled = offset * ((side << 16) // (int(offset.max()) + 1))
     cell = scaled >> 16
@@ -103,10 +112,12 @@ def _grid_cells(points: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def grid(points: np.ndarray, budget: int, phase: int) -> np.ndarray:
-    """One sample from each occupied cell of the smallest grid that has at least `budget` of them: the nearest to its centre.
+    """One sample from each occupied cell of the smallest grid that has at least `budget` of them:
+    the nearest to its centre.
 
-    The side is found by successive approximation, up to 64. A surplus is dropped from the least populated cells (ties:
-    the lowest cell number). A shortfall at 64 is drawn from the points not yet chosen by the curve rule.
+    The side is found by successive approximation, up to 64. A surplus is dropped from the least
+    populated cells (ties: the lowest cell number). A shortfall at 64 is drawn from the points not
+    yet chosen by the curve rule.
     """
     side = 0
     for bit in range(GRID_BITS - 1, -1, -1):
@@ -139,9 +150,10 @@ def sample(
 ) -> np.ndarray:
     """Choose `budget` of n samples.
 
-    coordinates: int32 [n, 2]. neighbours: int32 [n, k]. features: uint8 [n, F]. budget: 1..n. rule: curve, medoid or grid.
-    drop_quarters: 0..2. spread: 0..256 (medoid). phase: 0..65535, from the seed. Returns int64 [budget], ascending.
-    Raises ValueError when the budget or the rule is out of range.
+    coordinates: int32 [n, 2]. neighbours: int32 [n, k]. features: uint8 [n, F]. budget: 1..n. rule:
+    curve, medoid or grid. drop_quarters: 0..2. spread: 0..256 (medoid). phase: 0..65535, from the
+    seed. Returns int64 [budget], ascending. Raises ValueError when the budget or the rule is out of
+    range.
     """
     n = len(coordinates)
     if not 1 <= budget <= n:

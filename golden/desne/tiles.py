@@ -4,15 +4,17 @@
 import numpy as np
 
 BUDGET_PER_TILE = 300
-"""A budget is spread over one tile more for every so many samples: many tiles with few chosen each draw the same few places
-of the map in every tile."""
+"""A budget is spread over one tile more for every so many samples: many tiles with few chosen each
+draw the same few places of the map in every tile."""
 
 
 def class_budgets(counts: np.ndarray, keep: float) -> np.ndarray:
-    """Share round(keep * N) samples among classes in proportion to their sizes, by largest remainder.
+    """Share round(keep * N) samples among classes in proportion to their sizes, by largest
+    remainder.
 
-    counts: int [C], each >= 1. keep: above 0, up to 1. Returns int64 [C] with the exact total; equal remainders favour
-    the lower class. Raises ValueError when keep is out of range or a class would be left empty.
+    counts: int [C], each >= 1. keep: above 0, up to 1. Returns int64 [C] with the exact total;
+    equal remainders favour the lower class. Raises ValueError when keep is out of range or a class
+    would be left empty.
     """
     counts = np.asarray(counts, np.int64)
     if not 0 < keep <= 1:
@@ -33,7 +35,8 @@ def class_budgets(counts: np.ndarray, keep: float) -> np.ndarray:
 
 
 def shares(total: int, parts: int) -> np.ndarray:
-    """Cut a total into nearly equal parts: round(total (t+1) / parts) - round(total t / parts), halves up."""
+    """Cut a total into nearly equal parts: round(total (t+1) / parts) - round(total t / parts),
+    halves up."""
     edges = (2 * total * np.arange(parts + 1, dtype=np.int64) + parts) // (2 * parts)
     return np.diff(edges)
 
@@ -43,11 +46,12 @@ def plan_class(
 ) -> list[tuple[np.ndarray, int]]:
     """The tiles of one class that are read, and what is chosen from each.
 
-    members: dataset indices of the class. budget: 1..len(members). tile: the most samples a tile holds, >= 2. The class is
-    dealt into ceil(m / tile) nearly equal tiles in an order drawn by (seed, label); the first
-    max(1, ceil(budget / 300)) are used, as many more as it takes that none is asked for more than it has, or all of them
-    (one for each sample of the budget, at most). A share that exceeds its tile passes the excess to the first with room.
-    Returns [(indices int64 ascending, budget >= 1)]; budgets add up exactly.
+    members: dataset indices of the class. budget: 1..len(members). tile: the most samples a tile
+    holds, >= 2. The class is dealt into ceil(m / tile) nearly equal tiles in an order drawn by
+    (seed, label); the first max(1, ceil(budget / 300)) are used, as many more as it takes that none
+    is asked for more than it has, or all of them (one for each sample of the budget, at most). A
+    share that exceeds its tile passes the excess to the first with room. Returns [(indices int64
+    ascending, budget >= 1)]; budgets add up exactly.
     """
     members = np.asarray(members, np.int64)
     if not 1 <= budget <= len(members):
