@@ -4,6 +4,7 @@
 import random
 
 import pytest
+from amaranth.sim import Simulator
 
 from golden.cycles import repulsion_cycles
 from hw.config import Configuration
@@ -15,7 +16,6 @@ from verif.unit.desne.map_units import (
     random_points,
     repulsion,
     serve,
-    simulate,
 )
 
 
@@ -49,8 +49,6 @@ def passes(points, maps):
             assert await forces_of(ctx, dut, n) == forces
             assert not ctx.get(dut.active)
 
-    from amaranth.sim import Simulator
-
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_process(coordinates)
@@ -60,7 +58,7 @@ def passes(points, maps):
 
 @pytest.mark.parametrize("points", [1, 2, 5, 12])
 def test_passes(points, seed):
-    """Block counts with and without a remainder, one after the other, and fewer points than lanes."""
+    """Blocks with and without a remainder one after the other, and fewer points than lanes."""
     rng = random.Random(seed)
     passes(points, [random_points(rng, n) for n in (12, 2, 10, 11, 3, points + 1) if n <= 12])
 
