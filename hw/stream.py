@@ -44,7 +44,7 @@ class CreditQueue(wiring.Component):
         self.places = places
         super().__init__(
             {
-                "available": Out(1),
+                "available": Out(1, init=1),
                 "reserve": In(1),
                 "write": In(1),
                 "result": In(shape),
@@ -68,13 +68,12 @@ class CreditQueue(wiring.Component):
         release = Signal()
         m.d.comb += [
             release.eq(self.output.valid & self.output.ready),
-            self.available.eq(free != 0),
             self.empty.eq(free == self.places),
         ]
         with m.If(self.reserve & ~release):
-            m.d.sync += free.eq(free - 1)
+            m.d.sync += [free.eq(free - 1), self.available.eq(free != 1)]
         with m.If(release & ~self.reserve):
-            m.d.sync += free.eq(free + 1)
+            m.d.sync += [free.eq(free + 1), self.available.eq(1)]
         m.d.sync += [
             Assert(~self.reserve | self.available, "a place was reserved while none was free"),
             Assert(~self.write | queue.w_rdy, "a result found no place in the queue"),

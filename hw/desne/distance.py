@@ -86,37 +86,57 @@ class Distance(wiring.Component):
         wiring.connect(m, queue.output, wiring.flipped(self.distances))
 
         begin = Signal()
-        last_beat = Signal(beat_bits)  # number of the last beat of a sample
+        single = Signal()  # one beat a sample
+        before_last = Signal(beat_bits)  # number of the last beat but one of a sample
         full = Signal(2)  # a block is held in this buffer
         m.d.comb += begin.eq(self.start & ~self.busy)
         with m.If(begin):
-            m.d.sync += last_beat.eq(self.beats - 1)
+            m.d.sync += [single.eq(self.beats == 1), before_last.eq(self.beats - 2)]
+
+        def count_beats(name: str, step: Value) -> tuple[Signal, Signal]:
+            """Number of the beat within its sample, and whether it is the sample's last."""
+            beat = Signal(beat_bits, name=f"{name}_beat")
+            ends = Signal(name=f"{name}_sample_ends")
+            with m.If(begin):
+                m.d.sync += ends.eq(self.beats == 1)
+            with m.If(step):
+                m.d.sync += [
+                    beat.eq(Mux(ends, 0, beat + 1)),
+                    ends.eq(Mux(ends, single, beat == before_last)),
+                ]
+            return beat, ends
+
+        def count_rows(name: str, step: Value) -> Signal:
+            """Whether this block is the job's last; `step` ends a block."""
+            left = Signal(self.config.count_width, name=f"{name}_rows")
+            final = Signal(name=f"{name}_final")
+            with m.If(begin):
+                m.d.sync += [left.eq(self.samples), final.eq(self.samples <= rows)]
+            with m.Elif(step):
+                m.d.sync += [left.eq(left - rows), final.eq(left <= 2 * rows)]
+            return final
 
         # Loading: block after block into the buffers in turn.
         loading = Signal()
-        load_rows = Signal(self.config.count_width)  # from this block on
         load_buffer = Signal()
         load_row = Signal(rows, init=1)  # one-hot
-        load_beat = Signal(beat_bits)
         load = Signal()
-        row_ends = Signal()
-        block_ends = Signal()
+        load_beat, row_ends = count_beats("load", load)
+        block_loaded = Signal()
+        load_final = count_rows("load", block_loaded)
         m.d.comb += [
             self.held.ready.eq(loading & ~Mux(load_buffer, full[1], full[0])),
             load.eq(self.held.valid & self.held.ready),
-            row_ends.eq(load_beat == last_beat),
-            block_ends.eq(row_ends & load_row[-1]),
+            block_loaded.eq(load & row_ends & load_row[-1]),
         ]
         with m.If(begin):
-            m.d.sync += [loading.eq(1), load_rows.eq(self.samples)]
-        with m.If(load):
-            m.d.sync += load_beat.eq(Mux(row_ends, 0, load_beat + 1))
-            with m.If(row_ends):
-                m.d.sync += load_row.eq(load_row.rotate_left(1))
-            with m.If(block_ends):
-                m.d.sync += [load_buffer.eq(~load_buffer), load_rows.eq(load_rows - rows)]
-                with m.If(load_rows <= rows):
-                    m.d.sync += loading.eq(0)
+            m.d.sync += loading.eq(1)
+        with m.Elif(block_loaded & load_final):
+            m.d.sync += loading.eq(0)
+        with m.If(load & row_ends):
+            m.d.sync += load_row.eq(load_row.rotate_left(1))
+        with m.If(block_loaded):
+            m.d.sync += load_buffer.eq(~load_buffer)
 
         # a register before the buffers; a block counts as held once its last beat is written
         write = Signal()
@@ -126,7 +146,7 @@ class Distance(wiring.Component):
         write_ends = Signal()
         m.d.sync += [
             write.eq(load),
-            write_ends.eq(load & block_ends),
+            write_ends.eq(block_loaded),
             write_row.eq(load_row),
             write_address.eq(Cat(load_beat, load_buffer)),
             write_data.eq(self.held.payload),
@@ -134,48 +154,47 @@ class Distance(wiring.Component):
 
         # Streaming: n samples past each block.
         streaming = Signal()
-        pass_rows = Signal(self.config.count_width)  # from this block on
         pass_buffer = Signal()
         samples = Signal(self.config.count_width)
         samples_left = Signal(self.config.count_width)  # with this one
-        pass_beat = Signal(beat_bits)
+        last_sample = Signal()
         sample_begins = Signal(init=1)
         step = Signal()
-        sample_ends = Signal()
-        last_sample = Signal()
+        pass_beat, sample_ends = count_beats("pass", step)
+        block_passed = Signal()
+        pass_final = count_rows("pass", block_passed)
         m.d.comb += [
             self.passing.ready.eq(
                 streaming & Mux(pass_buffer, full[1], full[0]) & (queue.available | ~sample_begins)
             ),
             step.eq(self.passing.valid & self.passing.ready),
-            sample_ends.eq(pass_beat == last_beat),
-            last_sample.eq(samples_left == 1),
+            block_passed.eq(step & sample_ends & last_sample),
             queue.reserve.eq(step & sample_begins),
         ]
         with m.If(begin):
             m.d.sync += [
                 streaming.eq(1),
-                pass_rows.eq(self.samples),
                 samples.eq(self.samples),
                 samples_left.eq(self.samples),
+                last_sample.eq(self.samples == 1),
+            ]
+        with m.Elif(step & sample_ends):
+            m.d.sync += [
+                samples_left.eq(Mux(last_sample, samples, samples_left - 1)),
+                last_sample.eq(Mux(last_sample, samples == 1, samples_left == 2)),
             ]
         with m.If(step):
-            m.d.sync += [
-                pass_beat.eq(Mux(sample_ends, 0, pass_beat + 1)),
-                sample_begins.eq(sample_ends),
-            ]
-            with m.If(sample_ends):
-                m.d.sync += samples_left.eq(Mux(last_sample, samples, samples_left - 1))
-                with m.If(last_sample):
-                    m.d.sync += [pass_buffer.eq(~pass_buffer), pass_rows.eq(pass_rows - rows)]
-                    with m.If(pass_rows <= rows):
-                        m.d.sync += streaming.eq(0)
+            m.d.sync += sample_begins.eq(sample_ends)
+        with m.If(block_passed):
+            m.d.sync += pass_buffer.eq(~pass_buffer)
+            with m.If(pass_final):
+                m.d.sync += streaming.eq(0)
 
         # Writing and freeing never meet in one buffer.
         for buffer in range(2):
             with m.If(write_ends & (write_address[-1] == buffer)):
                 m.d.sync += full[buffer].eq(1)
-            with m.If(step & sample_ends & last_sample & (pass_buffer == buffer)):
+            with m.If(block_passed & (pass_buffer == buffer)):
                 m.d.sync += full[buffer].eq(0)
 
         with m.If(begin):
