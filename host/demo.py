@@ -21,8 +21,8 @@ RECIPE = Recipe(model="cnn", steps=300)
 CONFIG = "edge"
 
 DROP_NOTE = (
-    "Two settings are compared. The default leaves out the quarter of each tile that is least often "
-    "a neighbour of others; --drop 0 leaves out nothing. Which suits these digits was decided "
+    "Two settings are compared. The default leaves out the quarter of each tile least often chosen "
+    "as a neighbour; --drop 0 leaves out nothing. Which suits these digits was decided "
     "without their test part: python scripts/measure_drop.py prints it."
 )
 
