@@ -41,6 +41,7 @@ def verilog(
             raise UserError(f"--out {out} is a file: give a folder")
         if config is not None and not config.is_file():
             raise UserError(f"--config {config} does not exist")
+        from host.console import work_progress
         from hw.config import load
         from rtl_gen.blocks import BLOCKS
         from rtl_gen.registers import write_header
@@ -51,7 +52,10 @@ def verilog(
             raise UserError(f"unknown block {unknown[0]!r}: there are {', '.join(BLOCKS)}")
         try:
             configuration = load(str(config or preset))
-            written = write_blocks(configuration, BLOCKS, out, block or None)
+            names = block or list(BLOCKS)
+            with work_progress("Blocks to Verilog") as (on_start, on_block):
+                on_start(len(names))
+                written = write_blocks(configuration, BLOCKS, out, names, on_block)
             if not block or "registers" in block:
                 written.append(write_header(configuration, out))
         except (ValueError, GenerationError) as error:

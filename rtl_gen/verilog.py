@@ -113,6 +113,7 @@ def write_blocks(
     factories: dict[str, Callable[[Any], wiring.Component]],
     folder: Path,
     only: Iterable[str] | None = None,
+    on_block: Callable[[], None] = lambda: None,
 ) -> list[Written]:
     """Write folder/<configuration name>/<block>.v for each factory (or those in `only`), and
     manifest.json there.
@@ -120,12 +121,13 @@ def write_blocks(
     Everything is generated before the first file is touched; a file whose bytes are already right
     is left alone, so that what depends on it is not rebuilt. Blocks outside `only` keep their
     entries in the manifest if they were made from the same configuration by the same tools.
+    `on_block` is called after each block.
     """
     names = list(factories) if only is None else list(only)
-    blocks = {
-        name: generate(factories[name](configuration), top_name(configuration, name))
-        for name in names
-    }
+    blocks: dict[str, Block] = {}
+    for name in names:
+        blocks[name] = generate(factories[name](configuration), top_name(configuration, name))
+        on_block()
     entries = {name: {"file": f"{name}.v", **block.entry} for name, block in blocks.items()}
     target = folder / configuration.name
     document = manifest.document(configuration, entries)
