@@ -188,7 +188,7 @@ def occupied_cells(points: np.ndarray, budget: int) -> int:
 
 
 def _sort_cycles(m: int) -> int:
-    """Both digits counted in a pass, their counters cleared and summed up, a pass for each digit."""
+    """Counters cleared, both digits counted in a pass, summed up, and a pass for each digit."""
     return 3 * (m + _TILE_DRAIN) + 2 * _SORT_DIGITS
 
 

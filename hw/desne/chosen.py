@@ -27,7 +27,7 @@ class Chosen(wiring.Component):
     registers only.
 
     Latency: a write is seen by the questions of the next cycle on; `latency` cycles from a question
-    to ``answer``; samples + 7 cycles from ``emit`` to ``done``, when ``chosen`` is always ready.
+    to ``answer``; samples + 6 cycles from ``emit`` to ``done``, when ``chosen`` is always ready.
     Throughput: one write and one question a cycle; ``chosen``: one sample tested a cycle.
 
     Parameters

@@ -7,9 +7,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from golden.cycles import candidate_count, occupied_cells, sample_cycles
 from golden.desne.engine import Parameters, run_tile
 from golden.desne.reduce import make_table
-from golden.desne.sample import RULES, sample
+from golden.desne.sample import RULES, candidates, sample
 from hw.config import Configuration
 from verif.vectors.distance import digits
 
@@ -54,6 +55,32 @@ class Job:
             spread=self.spread,
             phase=self.phase,
         )
+
+    def cycles(self, config: Configuration) -> int:
+        """From the first coordinate to the end of busy without stalls, by the golden model."""
+        n = self.tile.samples
+        left = candidates(self.tile.neighbours, self.budget, self.drop)
+        assert len(left) == candidate_count(n, self.budget, self.drop)
+        settings = self.settings(config)
+        return sample_cycles(
+            n,
+            len(left),
+            self.rule,
+            beats=settings["beats"],
+            byte_lanes=config.lanes,
+            most_samples=config.samples,
+            most_features=config.features,
+            budget=self.budget,
+            cells=self.cells,
+        )
+
+    @property
+    def cells(self) -> int:
+        """Occupied cells of the final grid; 0 for the other rules."""
+        if self.rule != "grid":
+            return 0
+        left = candidates(self.tile.neighbours, self.budget, self.drop)
+        return occupied_cells(self.tile.coordinates[left], self.budget)
 
     def settings(self, config: Configuration) -> dict[str, int]:
         """Values of the unit's inputs at start."""
@@ -179,3 +206,36 @@ def jobs(config: Configuration, seed: int, most: int = 0) -> dict[str, list[Job]
                     )
                 )
     return result
+
+
+def full_jobs(config: Configuration, seed: int) -> list[Job]:
+    """Jobs on tiles of the most samples: real ones, and those that reach the extreme values."""
+    named = tiles(config, seed)
+    n = config.samples
+    real, share = named["digits"], max(n // 5, 1)
+    # a few lists are enough where the in-degrees are not what is tested
+    few = {
+        name: Tile(one.coordinates, one.neighbours[:, :2], one.features)
+        for name, one in named.items()
+    }
+    hub = named["one sample in all lists"]
+    return [
+        Job(tile=real, rule="curve", budget=share, label="digits, curve"),
+        Job(tile=few["digits"], rule="medoid", budget=share, label="digits, medoid"),
+        Job(tile=few["digits"], rule="grid", budget=share, label="digits, grid"),
+        Job(tile=few["digits"], rule="curve", budget=n, drop=0, label="all, curve"),
+        Job(tile=few["random"], rule="medoid", budget=n, drop=0, label="all, medoid"),
+        Job(tile=few["random"], rule="medoid", budget=n // 2, drop=0, label="half, medoid"),
+        Job(tile=few["random"], rule="grid", budget=n - 1, drop=0, label="all but one, grid"),
+        Job(tile=few["identical"], rule="grid", budget=n // 2, drop=0, label="identical, grid"),
+        Job(
+            tile=few["corners"],
+            rule="medoid",
+            budget=1,
+            drop=0,
+            spread=256,
+            phase=0xFFFF,
+            label="largest scores, medoid",
+        ),
+        Job(tile=hub, rule="curve", budget=share, drop=2, label="largest in-degree, curve"),
+    ]
