@@ -28,7 +28,7 @@ class ReadMaster(wiring.Component):
     a reader that waits never holds up the bus. At most `outstanding` bursts are under way.
 
     Errors: a beat with SLVERR or DECERR sets `error` one cycle later, and the master stops; so it
-    does on `abort`. Stopped, it issues no burst (one already offered stays offered until it is
+    does on `stop`. Stopped, it issues no burst (one already offered stays offered until it is
     taken, as the protocol asks), receives what is outstanding and drops it, takes transfers and
     drops them, and `data` is withdrawn: valid falls even before a ready, the one exception to the
     rules of streams. It stays so until `clear` while idle.
@@ -47,7 +47,7 @@ class ReadMaster(wiring.Component):
     transfers: In(stream of transfer_layout): address, a multiple of W; bytes.
     data: Out(stream of read_layout): data, lowest address in the lowest byte; last.
     axi: Out(Axi4Read).
-    abort: In(1), a pulse stops the master.
+    stop: In(1), a pulse stops the master.
     clear: In(1), a pulse while idle: no error, not stopped, counters 0. Ignored while not idle.
     error: Out(1), an error response came. decode_error: Out(1), the first such was DECERR.
     idle: Out(1), no transfer under way, every burst answered, all data taken or dropped.
@@ -80,7 +80,7 @@ class ReadMaster(wiring.Component):
                 "transfers": In(stream.Signature(transfer_layout(address_width, length_width))),
                 "data": Out(stream.Signature(read_layout(data_width))),
                 "axi": Out(Axi4Read(address_width, data_width)),
-                "abort": In(1),
+                "stop": In(1),
                 "clear": In(1),
                 "error": Out(1),
                 "decode_error": Out(1),
@@ -154,7 +154,7 @@ class ReadMaster(wiring.Component):
             m.d.sync += self.decode_error.eq(axi.rresp.as_value()[0])
         with m.If(failed):
             m.d.sync += self.error.eq(1)
-        with m.If(failed | self.abort):
+        with m.If(failed | self.stop):
             m.d.sync += stopped.eq(1)
 
         taken = Signal()

@@ -23,7 +23,7 @@ class WriteMaster(wiring.Component):
     always high.
 
     Errors: an answer with SLVERR or DECERR sets `error` one cycle later, and the master stops; so
-    it does on `abort`. Stopped, it begins no burst, completes the one begun with all strobes off (a
+    it does on `stop`. Stopped, it begins no burst, completes the one begun with all strobes off (a
     beat already offered stays as it is until it is taken, as the protocol asks), and takes
     transfers and data and drops them. It stays so until `clear` while idle.
 
@@ -41,7 +41,7 @@ class WriteMaster(wiring.Component):
     transfers: In(stream of transfer_layout): address, a multiple of W; bytes.
     data: In(stream of data_width bits), lowest address in the lowest byte.
     axi: Out(Axi4Write).
-    abort: In(1), a pulse stops the master.
+    stop: In(1), a pulse stops the master.
     clear: In(1), a pulse while idle: no error, not stopped, counters 0, no data buffered. Ignored
     while not idle.
     error: Out(1), an error response came. decode_error: Out(1), the first such was DECERR.
@@ -73,7 +73,7 @@ class WriteMaster(wiring.Component):
                 "transfers": In(stream.Signature(transfer_layout(address_width, length_width))),
                 "data": In(stream.Signature(data_width)),
                 "axi": Out(Axi4Write(address_width, data_width)),
-                "abort": In(1),
+                "stop": In(1),
                 "clear": In(1),
                 "error": Out(1),
                 "decode_error": Out(1),
@@ -179,7 +179,7 @@ class WriteMaster(wiring.Component):
             m.d.sync += self.decode_error.eq(axi.bresp.as_value()[0])
         with m.If(failed):
             m.d.sync += self.error.eq(1)
-        with m.If(failed | self.abort):
+        with m.If(failed | self.stop):
             m.d.sync += stopped.eq(1)
         m.d.sync += Assert(~axi.bvalid | (unanswered != 0), "an answer came to no burst")
         return m

@@ -1,14 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bus partners of cocotbext-axi on generated Verilog.
+"""The bus partners of cocotbext-axi on generated Verilog, and the rules both sides are held to.
 
 Amaranth joins a port's path with two underscores, so the signals of a member `axi` are
 axi__araddr, axi__arvalid ...: prefix "axi", separator "__". Of an interface with one half only
 (Axi4Read, Axi4Write) the bus of that half is made.
+
+What cocotbext-axi calls a pause generator gives one value a cycle: 1 pauses.
 """
 
+import logging
+import random
+from collections.abc import Iterator
 from typing import Any
 
+import cocotb
+from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiReadBus, AxiWriteBus
+
+from verif.axi_rules import ReadRules, WriteRules, read_signals, write_signals
+from verif.cocotb.streams import ClockInfo, stalls
 
 SEPARATOR = "__"
 
@@ -31,3 +41,77 @@ def axi_bus(dut: Any, member: str = "axi") -> AxiBus:
 def axi_lite_bus(dut: Any, member: str = "axi") -> AxiLiteBus:
     """A port whose signature is Axi4Lite."""
     return AxiLiteBus.from_prefix(dut, member, bus_separator=SEPARATOR)
+
+
+def quiet(dut: Any) -> None:
+    """No line of log for every burst."""
+    logging.getLogger(f"cocotb.{dut._name}").setLevel(logging.ERROR)
+
+
+def pauses(pattern: str, seed: object) -> Iterator[int]:
+    """A pause generator with the pauses of `streams.stalls`."""
+    for length in stalls(pattern, random.Random(str(seed))):
+        yield from [1] * length
+        yield 0
+
+
+def pause_all(partner: Any, pattern: str, seed: object) -> None:
+    """Let every channel of a memory or master of cocotbext-axi stall on its own."""
+    for name in ("aw", "w", "b", "ar", "r"):
+        for side in (
+            partner,
+            getattr(partner, "read_if", None),
+            getattr(partner, "write_if", None),
+        ):
+            channel = getattr(side, f"{name}_channel", None)
+            if channel is not None:
+                channel.set_pause_generator(pauses(pattern, f"{seed} {name}"))
+
+
+def watch(dut: Any, clock: ClockInfo, rules: ReadRules | WriteRules, member: str = "axi") -> None:
+    """Step `rules` in every cycle from now on; a broken rule fails the test."""
+    names = read_signals() if isinstance(rules, ReadRules) else write_signals()
+    handles = {name: dut[f"{member}{SEPARATOR}{name}"] for name in names}
+
+    async def run() -> None:
+        while True:
+            await RisingEdge(clock.handle)
+            rules.step({name: int(handle.value) for name, handle in handles.items()})
+
+    cocotb.start_soon(run())
+
+
+class Refused(Exception):
+    """A memory answers SLVERR to an access that raises this."""
+
+
+class Region:
+    """Memory behind AxiSlaveRead or AxiSlaveWrite: random bytes, and SLVERR where told.
+
+    contents: bytes, repeated over the whole address space. fail: numbers, counted from 0 in
+    `accesses`, of the accesses to refuse.
+    """
+
+    def __init__(self, contents: bytes) -> None:
+        self.contents = bytearray(contents)
+        self.fail: set[int] = set()
+        self.accesses = 0
+
+    def _count(self) -> None:
+        self.accesses += 1
+        if self.accesses - 1 in self.fail:
+            raise Refused
+
+    async def read(self, address: int, length: int) -> bytes:
+        self._count()
+        return self.at(address, length)
+
+    async def write(self, address: int, data: bytes) -> None:
+        self._count()
+        place = address % len(self.contents)
+        self.contents[place : place + len(data)] = data
+
+    def at(self, address: int, length: int) -> bytes:
+        """The bytes from there on, within one turn of the contents."""
+        place = address % len(self.contents)
+        return bytes(self.contents[place : place + length])

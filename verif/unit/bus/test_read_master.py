@@ -86,9 +86,14 @@ class Run:
         return self.rules.burst
 
 
-@pytest.mark.parametrize("width, burst", [(64, 256), (64, 5), (128, 200), (256, 1)])
 @pytest.mark.parametrize(
-    "patterns", [("none",) * 4, ("random",) * 4, ("long", "random", "none", "long")]
+    "width, burst, patterns",
+    [
+        (64, 256, ("none",) * 4),
+        (64, 5, ("long", "random", "none", "long")),
+        (128, 200, ("random",) * 4),
+        (256, 1, ("none", "random", "random", "none")),
+    ],
 )
 def test_random_transfers(width, burst, patterns, seed):
     rng = np.random.default_rng(seed)
@@ -226,10 +231,10 @@ def test_abort_in_any_cycle(seed):
             ctx.set(dut.transfers.valid, 1)
             ctx.set(dut.data.ready, moment % 3 != 0)
             await ctx.tick().repeat(moment)
-            ctx.set(dut.abort, 1)
+            ctx.set(dut.stop, 1)
             stop = run.rules.cycle
             await ctx.tick()
-            ctx.set(dut.abort, 0)
+            ctx.set(dut.stop, 0)
             ctx.set(dut.data.ready, 0)
             if not ctx.get(dut.idle):
                 await _stopped(ctx, run)
@@ -246,10 +251,10 @@ def test_clear_while_busy_is_ignored(seed):
 
     async def testbench(ctx):
         await send(ctx, run.dut.transfers, [{"address": 0, "bytes": 800}], stalls("none", None))
-        ctx.set(run.dut.abort, 1)
+        ctx.set(run.dut.stop, 1)
         ctx.set(run.dut.clear, 1)
         await ctx.tick()
-        ctx.set(run.dut.abort, 0)
+        ctx.set(run.dut.stop, 0)
         await ctx.tick().repeat(10)
         ctx.set(run.dut.clear, 0)
         ctx.set(run.dut.data.ready, 1)

@@ -82,9 +82,14 @@ class Run:
         return self
 
 
-@pytest.mark.parametrize("width, burst", [(64, 256), (64, 5), (128, 200), (256, 1)])
 @pytest.mark.parametrize(
-    "patterns", [NEVER, ("random",) * 5, ("long", "none", "random", "none", "long")]
+    "width, burst, patterns",
+    [
+        (64, 256, NEVER),
+        (64, 5, ("long", "none", "random", "none", "long")),
+        (128, 200, ("random",) * 5),
+        (256, 1, ("none", "random", "random", "random", "none")),
+    ],
 )
 def test_random_transfers(width, burst, patterns, seed):
     beat = width // 8
@@ -217,10 +222,10 @@ def test_abort_in_any_cycle(seed):
             ctx.set(dut.transfers.payload, {"address": 4056, "bytes": 300})
             ctx.set(dut.transfers.valid, 1)
             await ctx.tick().repeat(moment)
-            ctx.set(dut.abort, 1)
+            ctx.set(dut.stop, 1)
             stop = rules.cycle
             await ctx.tick()
-            ctx.set(dut.abort, 0)
+            ctx.set(dut.stop, 0)
             started = len(rules.strobes)
             await _until_idle(ctx, run)
             assert rules.complete() and rules.under_way == 0
