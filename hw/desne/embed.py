@@ -75,6 +75,7 @@ class Embed(wiring.Component):
     -------
     start: In(1), begins a job with the numbers as they are in that cycle; ignored while busy.
     busy: Out(1), from the cycle after start until the last coordinates were taken.
+    active: Out(1), all L lanes of repulsion are given a point in this cycle.
     samples: In(range(N + 1)), n = 2..N. beats: In(range(beats + 1)), beats a sample, at least 1.
     neighbours: In(range(K + 1)), k = 1..min(K, n - 1).
     seed: In(32), the shift register as loaded by the host, not 0.
@@ -94,6 +95,7 @@ class Embed(wiring.Component):
             {
                 "start": In(1),
                 "busy": Out(1),
+                "active": Out(1),
                 **{name: In(field.shape) for name, field in job_layout(config)},
                 "features": In(stream.Signature(beat_layout(config))),
                 "edges": In(stream.Signature(edges_layout(config))),
@@ -146,6 +148,7 @@ class Embed(wiring.Component):
             self.neighbour.payload.eq(edge_store.edge.index),
             self.neighbour.valid.eq(edge_store.valid & control.first),
             repulsion.start.eq(control.repel),
+            self.active.eq(repulsion.active),
             repulsion.samples.eq(job.samples),
             control.repelled.eq(repulsion.done),
         ]
