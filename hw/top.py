@@ -72,7 +72,7 @@ class Top(wiring.Component):
         m.submodules.packer = ResetInserter(engine.flush)(packer)
 
         wiring.connect(m, wiring.flipped(self.control), registers.axi)
-        m.d.comb += self.interrupt_request.eq(registers.interrupt)
+        m.d.comb += self.interrupt_request.eq(registers.interrupt_request)
         for half in (reader.axi, writer.axi):
             for name, member in half.signature.members.items():
                 source, target = getattr(half, name), getattr(self.memory, name)
