@@ -41,7 +41,7 @@ class Top(wiring.Component):
 
     Members
     -------
-    control: In(Axi4Lite(12)). memory: Out(Axi4(64, data_width)). interrupt_request: Out(1), level.
+    control: In(Axi4Lite(12)). memory: Out(Axi4(64, data_width)). irq: Out(1), level.
     trace: Out(trace_layout), only if asked for.
     """
 
@@ -51,7 +51,7 @@ class Top(wiring.Component):
         members = {
             "control": In(Axi4Lite(ADDRESS_WIDTH)),
             "memory": Out(Axi4(MEMORY_ADDRESS_WIDTH, config.data_width)),
-            "interrupt_request": Out(1),
+            "irq": Out(1),
         }
         super().__init__(members | ({"trace": Out(trace_layout(config))} if trace else {}))
 
@@ -72,7 +72,7 @@ class Top(wiring.Component):
         m.submodules.packer = ResetInserter(engine.flush)(packer)
 
         wiring.connect(m, wiring.flipped(self.control), registers.axi)
-        m.d.comb += self.interrupt_request.eq(registers.interrupt_request)
+        m.d.comb += self.irq.eq(registers.irq)
         for half in (reader.axi, writer.axi):
             for name, member in half.signature.members.items():
                 source, target = getattr(half, name), getattr(self.memory, name)
