@@ -46,7 +46,7 @@ def lane_latency(distance_width: int) -> int:
     return 7 + _multiply_latency(distance_width, 16) + _EXP2_LATENCY
 
 
-def test_latency(most_neighbours: int) -> int:
+def entropy_latency(most_neighbours: int) -> int:
     """From the sums of a row to the answer whether its entropy reaches the target."""
     total = (most_neighbours << 16).bit_length()
     target = 16 + max((most_neighbours.bit_length() - 1).bit_length(), 1)
@@ -63,7 +63,7 @@ def search_block_cycles(
     """
     groups = rows // lanes
     slot = max(k, lanes)
-    loop = k + lanes + lane_latency(distance_width) + test_latency(most_neighbours) + 2
+    loop = k + lanes + lane_latency(distance_width) + entropy_latency(most_neighbours) + 2
     trials = (TRIALS - 1) * max(groups * slot, loop) + (groups - 1) * slot + loop
     return trials + groups * k + 2
 

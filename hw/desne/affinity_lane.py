@@ -9,6 +9,7 @@ from hw.arith.exp2 import Exp2, exp2_table
 from hw.arith.multiply import Multiply, multiply_latency
 from hw.arith.rounding import saturate
 from hw.config import CODE_WIDTH, Configuration, width_for
+from hw.pipeline import delayed
 
 __all__ = ["AffinityLane", "lane_tag", "moment_width", "total_width"]
 
@@ -129,13 +130,6 @@ class AffinityLane(wiring.Component):
         m.submodules.exp2 = exp2 = Exp2()
         m.submodules.product = product = Multiply(AFFINITY_WIDTH, SCALE_WIDTH)
 
-        def delayed(value, cycles, name):
-            for cycle in range(1, cycles + 1):
-                later = Signal(value.shape(), name=f"{name}_{cycle}", reset_less=True)
-                m.d.sync += later.eq(value)
-                value = later
-            return value
-
         tags = [self.tag]
         for cycle in range(1, self.latency + 1):
             tag = Signal.like(self.tag, name=f"tag_{cycle}")
@@ -150,7 +144,7 @@ class AffinityLane(wiring.Component):
             octave.eq(Array(self.octave)[self.tag.group]),
         ]
         # multiply, then shift by whole bytes, then by single bits, then saturate
-        octave = delayed(octave, exponent.latency, "octave")
+        octave = delayed(m, octave, exponent.latency, "octave")
         coarse = Signal(len(exponent.product) - LEAST_SHIFT, reset_less=True)
         fine = Signal.like(coarse, reset_less=True)
         fine_shift = Signal(3, reset_less=True)
@@ -164,14 +158,14 @@ class AffinityLane(wiring.Component):
         m.d.comb += exp2.t.eq(t)
         cycle = 1 + exponent.latency + 3 + Exp2.latency
         # w meets its t, or the scale of its row
-        exponents = delayed(t, Exp2.latency, "t")
+        exponents = delayed(m, t, Exp2.latency, "t")
         m.d.comb += [
             product.left.eq(exp2.w),
             product.right.eq(
                 Mux(tags[cycle].weigh, Array(self.scale)[tags[cycle].group], exponents)
             ),
         ]
-        w = delayed(exp2.w, product.latency, "w")
+        w = delayed(m, exp2.w, product.latency, "w")
         cycle += product.latency
         tag = tags[cycle]
         # sums of the row

@@ -9,6 +9,7 @@ from hw.arith.log2 import Log2
 from hw.arith.multiply import Multiply, multiply_latency
 from hw.config import Configuration, width_for
 from hw.desne.affinity_lane import moment_width, total_width
+from hw.pipeline import delayed
 
 __all__ = ["EntropyTest", "target_width"]
 
@@ -65,13 +66,6 @@ class EntropyTest(wiring.Component):
         m.submodules.log2 = log2 = Log2(len(self.total))
         m.submodules.multiply = multiply = Multiply(len(self.total), len(self.target))
 
-        def delayed(value, cycles, name):
-            for cycle in range(1, cycles + 1):
-                later = Signal(len(value), name=f"{name}_{cycle}", reset_less=True)
-                m.d.sync += later.eq(value)
-                value = later
-            return value
-
         m.d.comb += log2.x.eq(self.total)
         # A deficit of 0 or less is reached whatever T is: a factor of 0 says so.
         threshold = Signal(len(log2.log2) + 1)
@@ -80,10 +74,10 @@ class EntropyTest(wiring.Component):
         m.d.sync += deficit.eq(
             Mux(log2.log2 < threshold, (threshold - log2.log2)[: len(deficit)], 0)
         )
-        total = delayed(self.total, log2.latency + 1, "total")
+        total = delayed(m, self.total, log2.latency + 1, "total")
         m.d.comb += [multiply.left.eq(total), multiply.right.eq(deficit)]
-        total = delayed(total, multiply.latency + 1, "late_total")
-        moment = delayed(self.moment, log2.latency + 1 + multiply.latency, "moment")
+        total = delayed(m, total, multiply.latency + 1, "late_total")
+        moment = delayed(m, self.moment, log2.latency + 1 + multiply.latency, "moment")
         m.d.sync += self.reached.eq((moment << 8) >= multiply.product)
         m.d.comb += self.reached_total.eq(total)
         return m

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from hw.config import Configuration, width_for
 from hw.desne.distance import distances_layout
 from hw.desne.row_select import RowSelect, control_word, digit_widths, kept_entry
+from hw.pipeline import delayed
 
 __all__ = ["NeighbourCut"]
 
@@ -201,28 +202,21 @@ class NeighbourCut(wiring.Component):
             m.d.sync += [step.eq(step + 1), work_relative.eq(work_relative + 1)]
 
         # cycle 1: the memories answer; cycle 2: registers behind them; cycles 3 and 4: RowSelect
-        def delayed(value, cycles, name):
-            for cycle in range(1, cycles + 1):
-                later = Signal(len(value), name=f"{name}_{cycle}")
-                m.d.sync += later.eq(value)
-                value = later
-            return value
-
-        own = delayed(Cat(work_relative == r for r in rows), 2, "self")
+        own = delayed(m, Cat(work_relative == r for r in rows), 2, "self")
         stored = Signal(row_shape)
         m.d.sync += [
             stored.eq(read.data),
-            self.index.eq(delayed(step[: config.index_width], 3, "index")),
-            self.done.eq(delayed(selecting & at_end, 3, "last")),
+            self.index.eq(delayed(m, step[: config.index_width], 3, "index")),
+            self.done.eq(delayed(m, selecting & at_end, 3, "last", reset_less=False)),
             self.final.eq((work_base + config.rows) >= self.samples),
             self.present.eq(Cat(work_base + r < self.samples for r in rows)),
         ]
         m.d.comb += [
-            control.count.eq(delayed(counting, 2, "count")),
-            control.select.eq(delayed(selecting, 2, "select")),
-            control.answer.eq(delayed(control.scan, 2, "answer")),
-            control.answer_bin.eq(delayed(control.bin, 2, "answer_bin")),
-            control.answer_phase.eq(delayed(phase, 2, "answer_phase")),
+            control.count.eq(delayed(m, counting, 2, "count", reset_less=False)),
+            control.select.eq(delayed(m, selecting, 2, "select", reset_less=False)),
+            control.answer.eq(delayed(m, control.scan, 2, "answer", reset_less=False)),
+            control.answer_bin.eq(delayed(m, control.bin, 2, "answer_bin")),
+            control.answer_phase.eq(delayed(m, phase, 2, "answer_phase")),
         ]
         for r in rows:
             m.submodules[f"row_{r}"] = row = RowSelect(config)

@@ -26,15 +26,16 @@ EXPECTED_STATUS = {
 }
 
 
-def test_all_cases_one_after_the_other(seed):
-    """One component, a job for each case: n and k change from job to job."""
+def test_jobs_one_after_the_other(seed):
+    """n and k change from job to job; all the other cases run as Verilog (verif/cocotb)."""
     cases = vectors.cases(TINY, seed)
     run = Run(TINY, seed=seed)
-    for case in cases.values():
-        run.add(case)
     for name, status in EXPECTED_STATUS.items():
-        found = run.jobs[list(cases).index(name)].rows["status"]
+        run.add(cases[name])
+        found = run.jobs[-1].rows["status"]
         assert (found == status).all(), f"{name} is meant to be {status.name}"
+    for name in ("n = 2", "ties at the cut", "n = 3"):
+        run.add(cases[name])
     run.go().check()
 
 
@@ -95,7 +96,7 @@ def test_cycles(shape, lanes, name, seed):
     assert run.busy_cycles == [expected]
 
 
-@pytest.mark.parametrize("interrupt", [1, 60, 70, 100, 150, 230, 300, 420, 555, 700, 760, 790, 811])
+@pytest.mark.parametrize("interrupt", [1, 70, 150, 300, 555, 700, 790])
 def test_reset_in_any_state(interrupt, seed):
     """Reset while clearing, arriving, cutting, searching or giving out; the next job is right."""
     config = SHAPES["one row"]
