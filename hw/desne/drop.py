@@ -26,7 +26,7 @@ class Drop(wiring.Component):
     and leaves them clear, until the sum reaches ``drop``: that is the cut. A check drops what is
     below the cut, and what equals it while there are places.
 
-    Latency: 2^w + 1 cycles of ``busy`` after reset, w the bits of a value, in which the histogram
+    Latency: 2^w cycles of ``busy`` after reset, w the bits of a value, in which the histogram
     is cleared; bins + 3 cycles from ``find`` to ``done``; `latency` cycles from ``check`` to
     ``keep``. Throughput: one value or check a cycle.
 
