@@ -25,7 +25,6 @@ class Traffic:
         self.bench = bench
         self.held = bench.source("held", idle)
         self.passing = bench.source("passing", idle)
-        self.watch = {name: bench.monitor(name) for name in ("held", "passing", "distances")}
         self.distances = bench.sink("distances", backpressure)
 
     async def job(self, name: str, job: vectors.Job) -> None:
@@ -57,6 +56,7 @@ async def named_cases(dut, idle, backpressure):
     bench = Bench(dut)
     await bench.start()
     traffic = Traffic(bench, idle, backpressure)
+    bench.monitor("distances")
     for name, features in vectors.cases(PRESETS["tiny"], bench.seed).items():
         await traffic.job(name, vectors.job(PRESETS["tiny"], features))
     bench.finish(f"{idle}/{backpressure}")
@@ -69,13 +69,14 @@ async def full_tile(dut):
     await bench.start()
     config = PRESETS[bench.parameters["preset"]]
     traffic = Traffic(bench)
+    watch = {name: bench.monitor(name) for name in ("held", "passing", "distances")}
     job = vectors.job(config, vectors.full_tile(config, bench.seed))
     await traffic.job("full tile", job)
-    passing = np.array(traffic.watch["passing"].cycles)
+    passing = np.array(watch["passing"].cycles)
     assert (np.diff(passing) == 1).all(), "a bubble between passing beats"
-    delay = np.array(traffic.watch["distances"].cycles) - passing[job.beats - 1 :: job.beats]
+    delay = np.array(watch["distances"].cycles) - passing[job.beats - 1 :: job.beats]
     assert (delay == bench.parameters["latency"]).all()
-    busy = len(passing) / (passing[-1] - traffic.watch["held"].cycles[0] + 1)
+    busy = len(passing) / (passing[-1] - watch["held"].cycles[0] + 1)
     assert busy >= 0.99, f"lanes busy {busy:.2%} of the job"
     bench.finish()
 
@@ -133,41 +134,38 @@ async def reset_anywhere(dut):
     bench.finish()
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    return generate(Distance(PRESETS["tiny"]), "distance")
+def block(preset: str):
+    return generate(Distance(PRESETS[preset]), f"{preset}_distance")
 
 
-def test_named_cases(tiny, seed):
-    simulate(tiny, MODULE, "named_cases", seed=seed)
+def run(case: str, preset: str, seed: int, **parameters: int) -> None:
+    simulate(block(preset), MODULE, case, seed=seed, parameters={"preset": preset, **parameters})
 
 
-def test_full_tile_of_tiny(tiny, seed):
-    parameters = {"preset": "tiny", "latency": Distance(PRESETS["tiny"]).latency}
-    simulate(tiny, MODULE, "full_tile", seed=seed, parameters=parameters)
+def test_named_cases(seed):
+    run("named_cases", "tiny", seed)
 
 
-def test_real_samples_on_tiny(tiny, seed):
-    simulate(tiny, MODULE, "real_samples", seed=seed, parameters={"preset": "tiny", "samples": 32})
+def test_full_tile_of_tiny(seed):
+    run("full_tile", "tiny", seed, latency=10)
 
 
-def test_reset_anywhere(tiny, seed):
-    simulate(tiny, MODULE, "reset_anywhere", seed=seed)
+def test_real_samples_on_tiny(seed):
+    run("real_samples", "tiny", seed, samples=32)
+
+
+def test_reset_anywhere(seed):
+    run("reset_anywhere", "tiny", seed)
 
 
 @pytest.mark.slow
 def test_full_tile_of_edge(seed):
-    component = Distance(PRESETS["edge"])
-    parameters = {"preset": "edge", "latency": component.latency}
-    block = generate(component, "distance")
-    simulate(block, MODULE, "full_tile", seed=seed, parameters=parameters)
+    run("full_tile", "edge", seed, latency=12)
 
 
 @pytest.mark.slow
 def test_a_million_distances(seed):
-    """736 samples: 2 x 736 x 736 distances of digits and Fashion-MNIST, on the preset wide."""
+    """2 x 724 x 724 distances of digits and Fashion-MNIST."""
     if vectors.fashion_mnist(1) is None:
         pytest.skip("no fashion-mnist/t10k-images-idx3-ubyte.gz in NMS_DATA or shared/data")
-    block = generate(Distance(PRESETS["wide"]), "distance")
-    parameters = {"preset": "wide", "samples": 736}
-    simulate(block, MODULE, "real_samples", seed=seed, parameters=parameters)
+    run("real_samples", "edge", seed, samples=724)
