@@ -18,6 +18,7 @@ from hw.desne.calibrate import Calibrate
 from hw.desne.distance import Distance
 from hw.desne.embed import Embed
 from hw.desne.reduce import Reduce
+from hw.desne.sample import Sample
 from hw.register_block import RegisterBlock
 from hw.registers import ADDRESS_WIDTH
 from rtl_gen.verilog import Block, generate, top_name
@@ -40,6 +41,7 @@ BLOCKS: dict[str, Factory] = {
     "lite_slave": lambda config: LiteSlave(ADDRESS_WIDTH),
     "registers": RegisterBlock,
     "embed": Embed,
+    "sample": Sample,
 }
 """log2 and reciprocal are as wide as `calibrate` uses them: x is a row's sum of weights."""
 
