@@ -16,7 +16,7 @@ class RegisterBlock(wiring.Component):
     """All registers behind an AXI4-Lite port, and the interrupt line.
 
     Equation: hw/bus/register_map.py and docs/registers.md. interrupt_status.error is set with any
-    bit of errors; interrupt = any bit of interrupt_status whose enable is set.
+    bit of errors; irq = any bit of interrupt_status whose enable is set.
 
     Flow control, latency and throughput: those of LiteSlave; the interrupt follows its bit in the
     next cycle.
@@ -28,7 +28,7 @@ class RegisterBlock(wiring.Component):
     Members
     -------
     axi: In(Axi4Lite(12)).
-    interrupt: Out(1), level.
+    irq: Out(1), the interrupt line, level.
     busy: In(1), a job is under way: its registers cannot be written, nor from the start order on.
     done: In(1), a pulse sets interrupt_status.done.
     one interface for each register that is not constant (hw/bus/register_file.py, members), but
@@ -42,7 +42,7 @@ class RegisterBlock(wiring.Component):
         wires = {r.name: members(r) for r in self.table if r.name not in self.inside}
         self._served = [name for name, signature in wires.items() if signature]
         super().__init__(
-            {"axi": In(Axi4Lite(ADDRESS_WIDTH)), "interrupt": Out(1), "busy": In(1), "done": In(1)}
+            {"axi": In(Axi4Lite(ADDRESS_WIDTH)), "irq": Out(1), "busy": In(1), "done": In(1)}
             | {name: Out(wiring.Signature(wires[name])) for name in self._served}
         )
 
@@ -61,5 +61,5 @@ class RegisterBlock(wiring.Component):
             status.set_done.eq(self.done),
             status.set_error.eq(Cat(getattr(self.errors, name) for name in errors).any()),
         ]
-        m.d.sync += self.interrupt.eq((status.done & enable.done) | (status.error & enable.error))
+        m.d.sync += self.irq.eq((status.done & enable.done) | (status.error & enable.error))
         return m

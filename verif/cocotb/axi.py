@@ -15,7 +15,7 @@ from typing import Any
 
 import cocotb
 from cocotb.triggers import RisingEdge
-from cocotbext.axi import AxiBus, AxiLiteBus, AxiReadBus, AxiWriteBus
+from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiReadBus, AxiWriteBus
 
 from verif.axi_rules import ReadRules, WriteRules, read_signals, write_signals
 from verif.cocotb.streams import ClockInfo, stalls
@@ -66,6 +66,25 @@ def pause_all(partner: Any, pattern: str, seed: object) -> None:
             channel = getattr(side, f"{name}_channel", None)
             if channel is not None:
                 channel.set_pause_generator(pauses(pattern, f"{seed} {name}"))
+
+
+async def lite_write(master: AxiLiteMaster, address: int, word: int, strobes: int) -> int:
+    """One write of an idle master with any strobes and any address; returns BRESP.
+
+    AxiLiteMaster itself gives the first byte's address with the strobes of a part of a word.
+    """
+    side = master.write_if
+    await side.aw_channel.send(side.aw_channel._transaction_obj(awaddr=address, awprot=0))
+    await side.w_channel.send(side.w_channel._transaction_obj(wdata=word, wstrb=strobes))
+    return int((await side.b_channel.recv()).bresp)
+
+
+async def lite_read(master: AxiLiteMaster, address: int) -> tuple[int, int]:
+    """One read of an idle master at any address; returns RRESP and the word."""
+    side = master.read_if
+    await side.ar_channel.send(side.ar_channel._transaction_obj(araddr=address, arprot=0))
+    answer = await side.r_channel.recv()
+    return int(answer.rresp), int(answer.rdata)
 
 
 def watch(dut: Any, clock: ClockInfo, rules: ReadRules | WriteRules, member: str = "axi") -> None:
