@@ -108,8 +108,10 @@ class Candidates(wiring.Component):
                 Mux(source_1 == Source.FIRST, orders[0], step_1),
             )
         )
-        m.submodules.store = store = Memory(shape=candidate(config), depth=config.samples, init=[])
-        write, read = store.write_port(), store.read_port()
+        m.submodules.memory = memory = Memory(
+            shape=candidate(config), depth=config.samples, init=[]
+        )
+        write, read = memory.write_port(), memory.read_port()
         m.d.comb += [
             write.addr.eq(self.position),
             write.data.eq(self.candidate),

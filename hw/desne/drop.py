@@ -105,7 +105,7 @@ class Drop(wiring.Component):
         answered = delayed(m, scanning, Histogram.latency, "answered", reset_less=False)
         answered_bin = delayed(m, bin_, Histogram.latency, "answered_bin")
         ended = delayed(m, scanning & at_end, Histogram.latency + 1, "ended", reset_less=False)
-        cut = Signal(width)
+        threshold = Signal(width)
         some = Signal()
         m.d.comb += [
             rank_scan.load.eq(self.find),
@@ -118,7 +118,7 @@ class Drop(wiring.Component):
         with m.If(self.find):
             m.d.sync += some.eq(self.drop != 0)
         with m.If(rank_scan.found):
-            m.d.sync += cut.eq(answered_bin)
+            m.d.sync += threshold.eq(answered_bin)
 
         # ---- check, cycle 0: address; cycle 1: the memory answers; cycle 2: a register behind it
         m.d.comb += read.addr.eq(self.position)
@@ -126,7 +126,7 @@ class Drop(wiring.Component):
         # cycle 3: decide
         checked = delayed(m, self.check, self.latency, "checked", reset_less=False)
         below, same = Signal(), Signal()
-        m.d.sync += [below.eq(some & (stored < cut)), same.eq(some & (stored == cut))]
+        m.d.sync += [below.eq(some & (stored < threshold)), same.eq(some & (stored == threshold))]
         m.d.comb += [
             rank_scan.take.eq(checked & same & (rank_scan.remaining != 0)),
             self.keep.eq(checked & ~below & ~rank_scan.take),

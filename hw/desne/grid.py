@@ -69,7 +69,7 @@ class GridSide(wiring.Component):
         m.submodules.marks = marks = Memory(shape=1, depth=1 << KEY_WIDTH, init=[])
         write = marks.write_port()
         read = marks.read_port(transparent_for=(write,))
-        side = Signal(CELL_BITS)
+        cells = Signal(CELL_BITS)  # g, as far as it is found
         bit = Signal(CELL_BITS)
         trial = Signal(CELL_BITS + 1)
         marking = Signal()
@@ -77,7 +77,7 @@ class GridSide(wiring.Component):
             steps.length.eq(self.candidates),
             self.request.valid.eq(steps.valid),
             self.request.step.eq(steps.step),
-            trial.eq(Mux(bit.any(), side | bit, side + 1)),
+            trial.eq(Mux(bit.any(), cells | bit, cells + 1)),
             divide.numerator.eq(Cat(Const(0, FRACTION_BITS), trial)),
             divide.denominator.eq(self.extent + 1),
             self.scale.eq(divide.quotient),
@@ -101,7 +101,7 @@ class GridSide(wiring.Component):
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.start):
-                    m.d.sync += [side.eq(0), bit.eq(1 << CELL_BITS - 1)]
+                    m.d.sync += [cells.eq(0), bit.eq(1 << CELL_BITS - 1)]
                     m.next = "DIVIDE"
             with m.State("DIVIDE"):
                 m.d.comb += divide.start.eq(1)
@@ -122,7 +122,7 @@ class GridSide(wiring.Component):
                 m.d.comb += marking.eq(1)
                 with m.If(steps.done):
                     with m.If(occupied < self.budget):
-                        m.d.sync += side.eq(side | bit)
+                        m.d.sync += cells.eq(cells | bit)
                     m.d.sync += bit.eq(bit >> 1)
                     m.next = "DIVIDE"
         return m

@@ -265,12 +265,12 @@ class MedoidScore(wiring.Component):
         # the memory answers, a register behind it, s * |f|^2, and the difference
         m.submodules.scaled = scaled = Multiply(config.count_width, self._square_width)
         dot = delayed(m, total, 2 + scaled.latency, "dot")
-        score = Signal(signed(score_width(config)), reset_less=True)
+        difference = Signal(signed(score_width(config)), reset_less=True)
         m.d.comb += [
             scaled.left.eq(delayed(m, size, self._total + 2, "size")),
             scaled.right.eq(delayed(m, read.data, 1, "square")),
             self.scored.step.eq(score_step),
-            self.scored.score.eq(Cat(score[:-1], ~score[-1])),
+            self.scored.score.eq(Cat(difference[:-1], ~difference[-1])),
             self.scored.sample.eq(
                 delayed(
                     m,
@@ -281,7 +281,7 @@ class MedoidScore(wiring.Component):
             ),
         ]
         m.d.sync += [
-            score.eq(scaled.product - (dot << 1)),
+            difference.eq(scaled.product - (dot << 1)),
             self.scored.valid.eq(
                 delayed(m, ends & of_dot, 2 + scaled.latency, "scored", reset_less=False)
             ),

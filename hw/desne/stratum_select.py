@@ -80,7 +80,7 @@ class StratumSelect(wiring.Component):
         member = data.StructLayout({"key": unsigned(key_width), "open": 1})
         stratum = data.StructLayout({"rank": index, "kept": unsigned(DIGIT_WIDTH)})
         m.submodules.members = members = Memory(shape=member, depth=config.samples, init=[])
-        m.submodules.strata_store = store = Memory(shape=stratum, depth=config.samples, init=[])
+        m.submodules.states = states = Memory(shape=stratum, depth=config.samples, init=[])
         m.submodules.steps = steps = Pass(config.samples, self.drain)
         m.submodules.strata = strata = Strata(config)
 
@@ -100,7 +100,7 @@ class StratumSelect(wiring.Component):
             m.d.sync += [left.eq(self.digits), earliest.eq(1)]
         with m.Elif(steps.done):
             m.d.sync += [left.eq(left - 1), earliest.eq(0)]
-        member_read, stratum_read = members.read_port(), store.read_port()
+        member_read, stratum_read = members.read_port(), states.read_port()
         m.d.comb += [member_read.addr.eq(steps.step), stratum_read.addr.eq(strata.number)]
 
         # cycle 1: the memories answer; cycle 2: registers behind them
@@ -148,11 +148,11 @@ class StratumSelect(wiring.Component):
         m.d.sync += [decided.kept.eq(sum(beyond)), decided.rank.eq(rank_6 - base)]
         decide = delayed(m, steps.valid & strata.last, 7, "decide", reset_less=False)
         number = delayed(m, strata.number, 7, "number")
-        store_write = store.write_port()
+        state_write = states.write_port()
         m.d.comb += [
-            store_write.en.eq(decide | self.wanted.valid),
-            store_write.addr.eq(Mux(decide, number, self.wanted.stratum)),
-            store_write.data.rank.eq(Mux(decide, decided.rank, self.wanted.rank)),
-            store_write.data.kept.eq(decided.kept),
+            state_write.en.eq(decide | self.wanted.valid),
+            state_write.addr.eq(Mux(decide, number, self.wanted.stratum)),
+            state_write.data.rank.eq(Mux(decide, decided.rank, self.wanted.rank)),
+            state_write.data.kept.eq(decided.kept),
         ]
         return m
