@@ -37,12 +37,12 @@ class Top(wiring.Component):
     Parameters
     ----------
     config: all sizes.
-    trace: adds the output ``trace``, what passes between the blocks, for testbenches.
+    trace: adds the output ``observed``, what passes between the blocks, for testbenches.
 
     Members
     -------
     control: In(Axi4Lite(12)). memory: Out(Axi4(64, data_width)). irq: Out(1), level.
-    trace: Out(trace_layout), only if asked for.
+    observed: Out(trace_layout), only if asked for: `trace` is a word of Verilator.
     """
 
     def __init__(self, config: Configuration, trace: bool = False):
@@ -53,7 +53,7 @@ class Top(wiring.Component):
             "memory": Out(Axi4(MEMORY_ADDRESS_WIDTH, config.data_width)),
             "irq": Out(1),
         }
-        super().__init__(members | ({"trace": Out(trace_layout(config))} if trace else {}))
+        super().__init__(members | ({"observed": Out(trace_layout(config))} if trace else {}))
 
     def elaborate(self, platform):
         m = Module()
@@ -166,7 +166,7 @@ class Top(wiring.Component):
             m.d.sync += count.eq(Mux(engine.begin, 0, count + step))
             m.d.comb += getattr(registers, f"count_{name}").value.eq(count)
         if self.traced:
-            m.d.comb += self.trace.eq(datapath.trace)
+            m.d.comb += self.observed.eq(datapath.trace)
         return m
 
 
