@@ -39,7 +39,7 @@ class Attraction(wiring.Component):
     `other`. The sums are read by `address` while no edge is in work. The memory counts on from what
     it holds: each place must have been zeroed with `clear`, which follows `address`.
 
-    Latency: `pass_latency` = 23 cycles from the last edge to `done`; `latency` = 3 cycles from
+    Latency: `pass_latency` = 24 cycles from the last edge to `done`; `latency` = 3 cycles from
     address to force. Throughput: one edge a cycle.
 
     Parameters

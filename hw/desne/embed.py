@@ -63,9 +63,13 @@ class Embed(wiring.Component):
     stalled by arithmetic. `neighbour` tells the index of each edge once a job, without waiting for
     anyone. `coordinates` leave at the end and may be stalled.
 
-    Latency: golden.cycles.embed_cycles, asserted by a test: with B = ceil(n / L), an iteration
-    takes max(B * n + L + n - (B - 1) * L, n * k + 4) + n + 3 * bits of N + 151 cycles; the time
-    does not depend on the data. Throughput: one job at a time.
+    Latency: golden.cycles.embed_cycles, asserted by a test: with B = ceil(n / L) blocks, the last
+    of r = n - (B - 1) * L points, an iteration takes
+
+        max(L + B * n + r, n * k + 4) + n + 3 * (bits of N) + 144
+
+    cycles; the time does not depend on the data. On preset edge with n = 1024 and k = 64 the lanes
+    work in 99 % of them. Throughput: one job at a time.
 
     Parameters
     ----------

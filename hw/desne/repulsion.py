@@ -32,8 +32,8 @@ class Repulsion(wiring.Component):
     stream past in the block before, so blocks follow without a bubble. The results are in an own
     memory, read by `address` while idle.
 
-    Latency: with B = ceil(n / L) blocks `pass_cycles` = L + B * n + n - (B - 1) * L + 22 from start
-    to done; 2 cycles from address to force. Throughput: L pairs a cycle.
+    Latency: golden.cycles.repulsion_cycles from start to done: with B = ceil(n / L) blocks
+    L + B * n + n - (B - 1) * L + 23; 2 cycles from address to force. Throughput: L pairs a cycle.
 
     Parameters
     ----------

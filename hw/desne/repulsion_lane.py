@@ -43,7 +43,7 @@ class RepulsionLane(wiring.Component):
     `swap`, in the cycle of the last passing point. `first` and `capture` come `latency` cycles
     after the passing point they are about. Results leave in a chain from lane to lane.
 
-    Latency: `latency` = 15 cycles from passing to the sum, another one to `result`.
+    Latency: `latency` = 16 cycles from passing to the sum, another one to `result`.
     Throughput: one passing point a cycle.
 
     Parameters

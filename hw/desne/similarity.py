@@ -24,7 +24,7 @@ class Similarity(wiring.Component):
 
     Flow control: none; a pair is taken and a result is given in every cycle.
 
-    Latency: `latency` = 12 cycles. Throughput: one pair a cycle.
+    Latency: `latency` = 13 cycles. Throughput: one pair a cycle.
 
     Members
     -------
@@ -56,7 +56,7 @@ class Similarity(wiring.Component):
             m.d.comb += self.difference[axis].eq(
                 delayed(m, difference, self.latency - 1, f"d{axis}")
             )
-        # cycles 2 and 3: add; cycles 4 to 9: reciprocal
+        # cycles 2 and 3: add; then: reciprocal
         squared_distance = Signal(_SQUARE_WIDTH + 1, reset_less=True)
         x = Signal(_X_WIDTH, reset_less=True)
         m.d.sync += [
@@ -64,7 +64,7 @@ class Similarity(wiring.Component):
             x.eq(_UNIT + (squared_distance >> 4)),
         ]
         m.d.comb += reciprocal.x.eq(x)
-        # cycles 10 and 11: round_shift, with one bit below the result in between; x >= 2^12
+        # last two: round_shift, with one bit below the result in between; x >= 2^12
         shift = (reciprocal.exponent - SIMILARITY_BITS)[:4]
         half = Signal(SIMILARITY_BITS + 2, reset_less=True)
         m.d.sync += [half.eq((reciprocal.mantissa << 1) >> shift), self.q.eq((half + 1) >> 1)]

@@ -8,7 +8,7 @@ import pytest
 from amaranth.hdl import ResetInserter, Signal
 from amaranth.sim import Simulator
 
-from golden.cycles import embed_cycles
+from golden.cycles import embed_cycles, iteration_cycles
 from hw.config import PRESETS, Configuration
 from hw.desne.embed import Embed
 from verif.cocotb.streams import stalls
@@ -201,3 +201,16 @@ def test_reset(shape, seed):
     job = vectors.job(config, features, iterations=1)
     interrupt = int(rng.integers(1, cycles(config, job)))
     Run(config, ("random", "random"), seed, interrupt).add(job).go().check()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_cost_of_an_iteration(preset):
+    """As the docstring of Embed has it; that the hardware keeps to it, test_shapes shows."""
+    config = PRESETS[preset]
+    n, points, k = config.samples, config.points, config.neighbours
+    blocks = -(-n // points)
+    forces = max(points + blocks * n + n - (blocks - 1) * points, n * k + 4)
+    expected = forces + n + 3 * n.bit_length() + 144
+    assert iteration_cycles(n, k, points, config.samples) == expected
+    if preset == "edge":
+        assert blocks * n / expected > 0.99
