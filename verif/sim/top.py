@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole accelerator, compiled, in a process of its own beside an AXI memory (axi_memory.h).
+
+SimulatedPort is what the host's driver runs on.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw.bus.signature import Response
+from hw.config import Configuration
+from hw.registers import register_map
+from hw.top import Top
+from rtl_gen import packing
+from rtl_gen.verilog import Block, generate, top_name
+from verif.sim.build import cached_build, run_tool, toolchain_key
+from verif.sim.simulator import VERILATOR_FLAGS, SimulationError
+from verif.sim.toolchain import find_verilator
+
+SOURCES = [Path(__file__).with_name(name) for name in ("top.cpp", "axi_memory.h")]
+REPOSITORY = Path(__file__).resolve().parents[2]
+MAKE_FLAGS = ("-j2", "OPT_FAST=-O2", "OPT_SLOW=-O1", "OPT_GLOBAL=-O2")
+AS_IT_IS = {"dirs_exist_ok": True, "copy_function": shutil.copy2}
+"""With their times, so that make builds nothing again."""
+TRACED = ("edges", "rows", "coordinates")
+
+
+def _sources() -> str:
+    """Hash of everything that decides about the Verilog."""
+    digest = hashlib.sha256()
+    for folder in ("hw", "rtl_gen"):
+        for path in sorted((REPOSITORY / folder).rglob("*.py")):
+            digest.update(str(path.relative_to(REPOSITORY)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+SOURCES_OF_VERILOG = _sources()
+"""Taken when the sources are imported: what is generated later comes from these."""
+
+
+class AccessRefused(OSError):
+    """A register access was answered SLVERR or DECERR."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """What passed between the blocks in the last job, in the shapes of golden's TileResult.
+
+    Attributes
+    ----------
+    neighbours: int32[n, k]. weights: uint8[n, k]. status: uint8[n]. code: int32[n].
+    coordinates: int32[n, 2].
+    """
+
+    neighbours: NDArray[np.int32]
+    weights: NDArray[np.uint8]
+    status: NDArray[np.uint8]
+    code: NDArray[np.int32]
+    coordinates: NDArray[np.int32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """What the memory saw since the last start.
+
+    Attributes
+    ----------
+    cycle: of the simulation, from the end of the first reset.
+    read_bursts, read_beats, write_bursts: begun. written: bytes.
+    unread: bytes of the job's samples that were never read.
+    bursts_after_error: bursts begun after an error response.
+    under_way: bursts not yet answered.
+    """
+
+    cycle: int
+    read_bursts: int
+    read_beats: int
+    write_bursts: int
+    written: int
+    unread: int
+    bursts_after_error: int
+    under_way: int
+
+
+def generate_top(config: Configuration) -> Block:
+    """The accelerator with its trace port; generated once for these sources and configuration."""
+
+    def make(folder: Path) -> None:
+        block = generate(Top(config, trace=True), top_name(config, "top"))
+        (folder / "block.v").write_text(block.verilog)
+        (folder / "entry.json").write_text(json.dumps({"top": block.top, "entry": block.entry}))
+
+    key = {"sources": SOURCES_OF_VERILOG, "configuration": _sizes(config)}
+    folder = cached_build(f"verilog-{config.name}-top", key, make)
+    known = json.loads((folder / "entry.json").read_text())
+    return Block(verilog=(folder / "block.v").read_text(), **known)
+
+
+def _sizes(config: Configuration) -> dict[str, int | str]:
+    return {field.name: getattr(config, field.name) for field in fields(config)}
+
+
+def build_top(block: Block) -> Path:
+    """The compiled simulator of `generate_top`'s block; minutes for a large one, then cached.
+
+    The model is compiled apart from what drives it, so that it stays when only that changes.
+    """
+    tool = find_verilator()
+
+    def make_model(folder: Path) -> None:
+        (folder / "block.v").write_text(block.verilog)
+        names = ("--top-module", block.top, "--prefix", "Vtop", "-Mdir", folder)
+        include = ("-CFLAGS", f"-I{SOURCES[0].parent}")
+        command = [tool.path, *VERILATOR_FLAGS, *names, *include, "block.v", SOURCES[0]]
+        run_tool(tool, command, folder, "verilator")
+        objects = ("Vtop__ALL.a", "verilated.o", "verilated_threads.o")
+        run_tool(tool, ["make", *MAKE_FLAGS, "-f", "Vtop.mk", *objects], folder, "make")
+
+    def make(folder: Path) -> None:
+        shutil.copytree(cached_build(f"model-{block.top}", model, make_model), folder, **AS_IT_IS)
+        (folder / "done").unlink()
+        run_tool(tool, ["make", *MAKE_FLAGS, "-f", "Vtop.mk"], folder, "make")
+
+    flags = [*VERILATOR_FLAGS, *MAKE_FLAGS]
+    model = {"verilog": block.sha256, "flags": flags, **toolchain_key()}
+    sources = [hashlib.sha256(path.read_bytes()).hexdigest() for path in SOURCES]
+    return cached_build(f"top-{block.top}", {**model, "sources": sources}, make) / "Vtop"
+
+
+class SimulatedPort:
+    """An accelerator in simulation: a port for host.driver.Driver. Close it, or use `with`.
+
+    One thread at a time may use it. Any broken rule of the bus makes it unusable.
+
+    Parameters
+    ----------
+    config: what to simulate; built on the first use.
+    latency: cycles from a burst's address to its first beat, and from its last to its answer.
+    stall: probability with which each channel pauses, each cycle; 0 to below 1.
+    outstanding: bursts the memory accepts before it has answered the first.
+    seed: decides when channels pause, and fills what the hardware leaves undefined.
+
+    Raises
+    ------
+    SimulationError: a rule of the bus was broken, memory outside of the job was touched, or the
+        simulator died; the message says which.
+    AccessRefused: a register access was answered with an error.
+    """
+
+    def __init__(
+        self,
+        config: Configuration,
+        *,
+        latency: int = 0,
+        stall: float = 0.0,
+        outstanding: int = 8,
+        seed: int = 1,
+    ) -> None:
+        self.config = config
+        self.seed = seed
+        self.map = register_map(config)
+        block = generate_top(config)
+        self._trace_shape = block.entry["ports"]["observed"]
+        valid = [self._trace_shape["fields"][f"{name}_valid"]["offset"] for name in TRACED]
+        self._process = subprocess.Popen(
+            [build_top(block), str(seed), *map(str, valid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._lock = threading.Lock()
+        self._written = {register.offset: register.reset for register in self.map}
+        self.set_memory(latency=latency, stall=stall, outstanding=outstanding)
+
+    def __enter__(self) -> "SimulatedPort":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the simulator."""
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait()
+
+    # ---- what a driver needs
+
+    def read(self, offset: int) -> int:
+        """The register at this byte offset."""
+        response, value = self._tell(f"read {offset}")
+        self._check(int(response), f"a read of register {offset:#05x}")
+        return int(value)
+
+    def write(self, offset: int, value: int) -> None:
+        """Writes the register at this byte offset. A start clears the trace and the activity."""
+        control = self.map["control"]
+        if offset == control.offset and value & control["start"].mask:
+            self._watch()
+        (response,) = self._tell(f"write {offset} {value}")
+        self._check(int(response), f"a write of register {offset:#05x}")
+        self._written[offset] = value
+
+    def wait_for_interrupt(self, timeout: int) -> bool:
+        """Runs until the interrupt line is high (True), or for `timeout` cycles."""
+        return self._tell(f"interrupt {timeout}") == ["1"]
+
+    def write_memory(self, address: int, content: bytes) -> None:
+        """Bytes into the memory; takes no simulated time."""
+        self._tell(f"load {address} {len(content)}", content)
+
+    def read_memory(self, address: int, length: int) -> bytes:
+        """Bytes of the memory; what was never written is 0xa5."""
+        return self._tell_for_bytes(f"dump {address} {length}")[1]
+
+    # ---- what a testbench needs
+
+    def step(self, cycles: int) -> None:
+        """Lets time pass."""
+        self._tell(f"step {cycles}")
+
+    def reset(self) -> None:
+        """Two cycles of reset, for the memory port too; the memory keeps its content."""
+        self._tell("reset")
+        self._written = {register.offset: register.reset for register in self.map}
+
+    def set_memory(self, *, latency: int = 0, stall: float = 0.0, outstanding: int = 8) -> None:
+        """Other timing from here on."""
+        if not 0 <= stall < 1 or latency < 0 or outstanding < 1:
+            raise ValueError(f"no such memory: {latency=}, {stall=}, {outstanding=}")
+        self._tell(f"memory {latency} {stall!r} {outstanding} {self.seed}")
+
+    def fail(self, *, beat: int = 0, burst: int = 0, response: Response = Response.SLVERR) -> None:
+        """Answers the `beat`-th read beat or the `burst`-th written burst from here with an error.
+
+        Both count from 1; 0 for none.
+        """
+        self._tell(f"fail {beat} {response.value} {burst} {response.value}")
+
+    def activity(self) -> Activity:
+        """What the memory saw since the last start."""
+        pairs = (word.split("=") for word in self._tell("activity"))
+        return Activity(**{name: int(value) for name, value in pairs})
+
+    def trace(self) -> Trace:
+        """What passed between the blocks since the last start, which must have gone well; once."""
+        (beats, size), content = self._tell_for_bytes("trace")
+        raw = np.frombuffer(content, np.uint8).reshape(beats, size)
+        shape = self._trace_shape
+        raw = raw[:, : packing.beat_bytes(shape)]
+
+        def stream(name: str) -> Mapping:
+            offset = shape["fields"][f"{name}_valid"]["offset"]
+            valid = raw[:, offset >> 3] >> (offset & 7) & 1
+            return packing.unpack(shape, raw[valid != 0])[name]
+
+        edges, rows, coordinates = (stream(name) for name in TRACED)
+        n, k = (self._written[self.map[name].offset] for name in ("samples", "neighbours"))
+        size = self.config.rows
+
+        def by_row(values: NDArray, dtype) -> NDArray:
+            """[beats, R], k beats a block, to [n, k]."""
+            blocks = values.reshape(-1, k, size).transpose(0, 2, 1)
+            return np.ascontiguousarray(blocks.reshape(-1, k)[:n].astype(dtype))
+
+        edge = edges["edge"]
+        return Trace(
+            neighbours=by_row(edge["index"], np.int32),
+            weights=by_row(edge["weight"], np.uint8),
+            status=rows["status"].reshape(-1)[:n].astype(np.uint8),
+            code=rows["code"].reshape(-1)[:n].astype(np.int32),
+            coordinates=np.stack([coordinates["x"], coordinates["y"]], axis=1).astype(np.int32),
+        )
+
+    # ---- the process
+
+    def _watch(self) -> None:
+        """Tells the memory what the job about to start may touch; one under way keeps its own."""
+        status = self.map["status"]
+        if status.decode(self.read(status.offset))["busy"]:
+            return
+        known = {r.name: self._written[r.offset] for r in self.map}
+
+        def address(name: str) -> int:
+            return known[f"{name}_high"] << 32 | known[f"{name}_low"]
+
+        # no more than what the hardware can do: absurd numbers are refused
+        most = self.config.samples * self.config.dimensions
+        read = min(known["samples"] * known["sample_bytes"], most)
+        write = 4 * min(known["budget"], self.config.samples)
+        self._tell(f"watch {address('sample_address')} {read} {address('result_address')} {write}")
+
+    def _check(self, response: int, what: str) -> None:
+        if response >= Response.SLVERR.value:
+            raise AccessRefused(f"{what} was answered {Response(response).name}")
+
+    def _tell(self, command: str, content: bytes = b"") -> list[str]:
+        with self._lock:
+            return self._exchange(command, content)
+
+    def _tell_for_bytes(self, command: str) -> tuple[list[int], bytes]:
+        """The numbers of the answer, and as many bytes as their product."""
+        with self._lock:
+            numbers = [int(word) for word in self._exchange(command, b"")]
+            length = int(np.prod(numbers))
+            assert self._process.stdout is not None
+            return numbers, self._process.stdout.read(length)
+
+    def _exchange(self, command: str, content: bytes) -> list[str]:
+        stdin, stdout, stderr = self._process.stdin, self._process.stdout, self._process.stderr
+        assert stdin is not None and stdout is not None and stderr is not None
+        try:
+            stdin.write(command.encode() + b"\n" + content)
+            stdin.flush()
+            answer = stdout.readline().decode()
+        except BrokenPipeError:
+            answer = ""
+        where = f"{self.config.name}, seed {self.seed}"
+        if not answer:
+            reason = stderr.read().decode().strip() or "no reason given"
+            raise SimulationError(f"{where}: the simulator ended: {reason}")
+        word, _, rest = answer.rstrip("\n").partition(" ")
+        if word != "ok":
+            raise SimulationError(f"{where}: {rest}")
+        return rest.split()
