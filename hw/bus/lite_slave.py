@@ -51,10 +51,10 @@ class LiteSlave(wiring.Component):
     """AXI4-Lite slave, 32 bit, to a register bus.
 
     Flow control: address and data of a write are taken in any order, and held until both are there
-    and the answer to the write before is taken. Reads and writes that wait for each other take
-    turns. An address that is not a multiple of 4 is answered SLVERR without an access, and so is
-    an access that the registers refuse; the data of such a read is 0. awprot and arprot are not
-    looked at. `awready`, `wready`, `arready`, every valid and every payload come from registers.
+    and the answer to the write before is taken. A write goes before a read, which waits one cycle
+    at most. An address that is not a multiple of 4 is answered SLVERR without an access, whatever
+    the strobes, and so is an access that the registers refuse; the data of such a read is 0. awprot
+    and arprot are not looked at. Every ready, valid and payload comes from registers.
 
     Latency: 3 cycles from the later of address and data to `bvalid`, or from the address to
     `rvalid`. Throughput: a write every 2 cycles and a read every 2 cycles, both at once.
@@ -96,15 +96,12 @@ class LiteSlave(wiring.Component):
 
         write_answer, read_answer = Signal(), Signal()  # an access was made in the cycle before
         unaligned = Signal()
-        write_next = Signal()  # whose turn it is when both wait
-        may_write, may_read = Signal(), Signal()
         write, read = Signal(), Signal()
         address = Signal.like(bus.address)
         m.d.comb += [
-            may_write.eq(held["aw"] & held["w"] & ~write_answer & (~axi.bvalid | axi.bready)),
-            may_read.eq(held["ar"] & ~read_answer & (~axi.rvalid | axi.rready)),
-            write.eq(may_write & (write_next | ~may_read)),
-            read.eq(may_read & ~write),
+            # never in two cycles running, so a read waits one cycle at most
+            write.eq(held["aw"] & held["w"] & ~write_answer & (~axi.bvalid | axi.bready)),
+            read.eq(held["ar"] & ~read_answer & (~axi.rvalid | axi.rready) & ~write),
             address.eq(Mux(write, held["awaddr"], held["araddr"])),
             bus.address.eq(address & ~3),
             bus.write_data.eq(held["wdata"]),
@@ -118,9 +115,9 @@ class LiteSlave(wiring.Component):
             unaligned.eq(address[:2].any()),
         ]
         with m.If(write):
-            m.d.sync += [held["aw"].eq(0), held["w"].eq(0), write_next.eq(0)]
+            m.d.sync += [held["aw"].eq(0), held["w"].eq(0)]
         with m.If(read):
-            m.d.sync += [held["ar"].eq(0), write_next.eq(1)]
+            m.d.sync += held["ar"].eq(0)
 
         refused = Signal()
         response = Signal(Response)

@@ -115,10 +115,7 @@ class ReadMaster(wiring.Component):
         issue = Signal()
         m.d.comb += [
             burst.ready.eq(
-                (~axi.arvalid | axi.arready)
-                & tails.w_rdy
-                & (free >= burst.payload.beats)
-                & ~stopped
+                (~axi.arvalid | axi.arready) & tails.w_rdy & (free >= burst.payload.beats)
             ),
             issue.eq(burst.valid & burst.ready),
             tails.w_data.eq(Cat(burst.payload.final, burst.payload.tail)),

@@ -120,7 +120,6 @@ class WriteMaster(wiring.Component):
                 & queue.r_rdy
                 & (~axi.awvalid | axi.awready)
                 & (unanswered != self.outstanding)
-                & ~stopped
             ),
             begin.eq(burst.valid & burst.ready),
             offer.eq(begin | ((left != 0) & room & (queue.r_rdy | stopped))),

