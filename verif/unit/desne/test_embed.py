@@ -164,7 +164,7 @@ def cycles(config, job):
 
 
 # the others run in Verilator (verif/cocotb/test_embed.py), where a cycle costs a thousandth
-CASES = ("stray rows", "features not whole beats", "one neighbour", "no iteration")
+CASES = ("stray rows", "features not whole beats", "no iteration")
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -179,7 +179,7 @@ def jobs(config, seed):
         yield vectors.job(config, features, seed=seed + n, iterations=iterations)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != "tiny"])
 def test_shapes(shape, seed):
     """The stated number of cycles, too."""
     config = SHAPES[shape]
