@@ -124,6 +124,7 @@ def test_real_samples_on_tiny(tiny, seed):
 
 @pytest.mark.slow
 def test_real_samples_on_edge(seed):
+    """300 samples; the compiled simulator takes whole tiles (verif/sim)."""
     block = generate(Affinity(PRESETS["edge"]), "affinity")
-    parameters = {"preset": "edge", "samples": 1024}
+    parameters = {"preset": "edge", "samples": 300}
     simulate(block, MODULE, "real_samples", seed=seed, parameters=parameters)
