@@ -8,6 +8,7 @@ Those modules import what is slow (numba, amaranth, torch) inside their function
 import typer
 
 from host import doctor, verilog
+from host.commands.compare import compare
 from host.commands.demo import demo
 from host.commands.report import report
 from host.commands.select import select
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command("doctor")(doctor.doctor)
 app.command("verilog")(verilog.verilog)
 app.command("select")(select)
+app.command("compare")(compare)
 app.command("train")(train)
 app.command("report")(report)
 app.command("demo")(demo)

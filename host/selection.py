@@ -9,25 +9,31 @@ cores work.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from golden.desne import Parameters, TileResult
 from golden.desne.reduce import ReduceTable, make_table
 from golden.desne.tiles import class_budgets, plan_class
-from host.backends import make_backend
+from host.backends import Backend, make_backend
 from host.datasets import Dataset
 from host.errors import SelectionError
 from host.selection_file import SelectionFile, make_document
 
 DEFAULT_PERPLEXITY = 30.0
+Entry = TypeVar("Entry")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a user can ask of a selection. `perplexity` None: see default_perplexity()."""
+    """What a user can ask of a selection. `perplexity` None: see default_perplexity().
+
+    preset: of the hardware; only with the back end rtl. jobs: tiles at a time, None: all cores.
+    """
 
     keep: float
     rule: str = "curve"
@@ -41,6 +47,7 @@ class Options:
     seed: int = 1
     limit: int | None = None
     backend: str = "golden"
+    preset: str | None = None
     jobs: int | None = None
 
     def __post_init__(self) -> None:
@@ -87,6 +94,35 @@ def default_perplexity(smallest: int, neighbours: int) -> float:
     return max(1.0, min(DEFAULT_PERPLEXITY, smallest / 3, float(neighbours)))
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a selection will do, before any tile runs.
+
+    entries: (label, dataset indices ascending, budget) of each tile. tiles_total: of all classes,
+    used or not. members: indices that may be chosen, by label.
+    """
+
+    entries: list[tuple[int, np.ndarray, int]]
+    tiles_total: int
+    members: dict[int, np.ndarray]
+    parameters: Parameters
+    table: ReduceTable
+
+
+def make_plan(dataset: Dataset, options: Options, backend: Backend) -> Plan:
+    """The tiles, and what is asked of them; SelectionError for what cannot be done."""
+    backend.check(
+        tile=options.tile,
+        features=options.features,
+        neighbours=options.neighbours,
+        sample_bytes=dataset.x_train[0].size,
+    )
+    members = class_members(dataset, options.limit)
+    entries, tiles_total = _tiles(members, options)
+    parameters = _parameters(options, [len(indices) for _, indices, _ in entries])
+    return Plan(entries, tiles_total, members, parameters, _table(dataset, options))
+
+
 def select(
     dataset: Dataset,
     options: Options,
@@ -97,34 +133,48 @@ def select(
 
     `on_start` gets the number of tiles before the first one runs, `on_tile` is called after each.
     """
-    backend = make_backend(options.backend)
-    members = class_members(dataset, options.limit)
-    plan, tiles_total = _plan(members, options)
-    parameters = _parameters(options, [len(indices) for _, indices, _ in plan])
-    table = _table(dataset, options)
-    on_start(len(plan))
+    with closing(make_backend(options.backend, options.preset)) as backend:
+        plan = make_plan(dataset, options, backend)
+        on_start(len(plan.entries))
 
-    def run(entry: tuple[int, np.ndarray, int]) -> Tile:
-        label, indices, budget = entry
-        samples = dataset.x_train[indices].reshape(len(indices), -1)
-        result = backend.run_tile(samples, table, parameters, budget)
-        return Tile(label, indices, budget, result)
+        def run(entry: tuple[int, np.ndarray, int]) -> Tile:
+            label, indices, budget = entry
+            samples = dataset.x_train[indices].reshape(len(indices), -1)
+            result = backend.run_tile(samples, plan.table, plan.parameters, budget)
+            return Tile(label, indices, budget, result)
 
-    with ThreadPoolExecutor(options.jobs or available_cores()) as pool:
-        futures = [pool.submit(run, entry) for entry in plan]
+        tiles = in_parallel(run, plan.entries, options.jobs, on_tile)
+    indices = np.sort(np.concatenate([tile.indices[tile.result.chosen] for tile in tiles]))
+    document = make_document(
+        dataset,
+        options,
+        plan.parameters,
+        plan.table,
+        tiles,
+        plan.tiles_total,
+        plan.members,
+        indices,
+    )
+    return Selection(indices, document, tiles)
+
+
+def in_parallel(
+    run: Callable[[Entry], Result],
+    entries: list[Entry],
+    jobs: int | None,
+    on_result: Callable[[], None],
+) -> list[Result]:
+    """run(entry) of all, `jobs` at a time, in the order of the entries; the first error ends it."""
+    with ThreadPoolExecutor(jobs or available_cores()) as pool:
+        futures = [pool.submit(run, entry) for entry in entries]
         try:
             for future in as_completed(futures):
                 future.result()
-                on_tile()
+                on_result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    tiles = [future.result() for future in futures]
-    indices = np.sort(np.concatenate([tile.indices[tile.result.chosen] for tile in tiles]))
-    document = make_document(
-        dataset, options, parameters, table, tiles, tiles_total, members, indices
-    )
-    return Selection(indices, document, tiles)
+    return [future.result() for future in futures]
 
 
 def available_cores() -> int:
@@ -132,7 +182,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _plan(
+def _tiles(
     members: dict[int, np.ndarray], options: Options
 ) -> tuple[list[tuple[int, np.ndarray, int]], int]:
     """(label, indices, budget) of every tile that runs, and how many tiles the classes have."""

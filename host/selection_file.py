@@ -71,6 +71,7 @@ def make_document(
             "tiles": options.tiles,
             "limit": options.limit,
             "backend": options.backend,
+            "preset": options.preset,
         },
         "reduce": {
             "kind": table.kind,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from host.commands.select import SOURCE
+from host.commands.options import SOURCE
 from host.errors import one_sentence
 
 

@@ -6,61 +6,39 @@ from typing import Annotated
 
 import typer
 
+from host.commands import options as given
 from host.errors import one_sentence
-
-SOURCE = (
-    "'digits', an .npz file (x_train, y_train, x_test, y_test), a folder of IDX files, or a folder "
-    "of CIFAR-10 python batches."
-)
 
 
 def select(
-    data: Annotated[str, typer.Option(metavar="SRC", help=SOURCE)],
-    keep: Annotated[
-        float, typer.Option(help="Share of the samples to keep, above 0 and at most 1.")
-    ],
+    data: given.Data,
+    keep: given.Keep,
     out: Annotated[Path, typer.Option(help="The selection is written here as JSON.")],
-    rule: Annotated[
+    rule: given.Rule = "curve",
+    drop: given.Drop = 0.25,
+    features: given.Features = 64,
+    perplexity: given.Perplexity = None,
+    neighbours: given.Neighbours = 64,
+    iterations: given.Iterations = 50,
+    tile: given.TileSize = 1024,
+    tiles: given.Tiles = "auto",
+    seed: given.Seed = 1,
+    limit: given.Limit = None,
+    backend: Annotated[
         str,
         typer.Option(
-            help="How a map's budget is spent: 'curve' draws evenly along a Hilbert curve (keeps "
-            "the density), 'medoid' takes samples near the middle of each stretch of that curve, "
-            "'grid' takes one sample per occupied grid cell."
+            help="Who computes: 'golden', the integer model, or 'rtl', the generated hardware in "
+            "simulation. Both choose the same samples."
         ),
-    ] = "curve",
-    drop: Annotated[
-        float,
-        typer.Option(help="Share of a tile's least-chosen neighbours left out: 0, 0.25 or 0.5."),
-    ] = 0.25,
-    features: Annotated[
-        int, typer.Option(help="Bytes a sample is reduced to before distances are taken.")
-    ] = 64,
-    perplexity: Annotated[
-        float | None,
+    ] = "golden",
+    preset: Annotated[
+        str | None,
         typer.Option(
-            help="Effective number of neighbours of a sample.  [default: 30, or a third of a "
-            "smaller tile]"
+            help="Hardware of --backend rtl: tiny, edge, wide or a configuration file. Its first "
+            "use compiles the simulator, which takes minutes.  [default: edge]"
         ),
     ] = None,
-    neighbours: Annotated[int, typer.Option(help="Neighbours kept per sample.")] = 64,
-    iterations: Annotated[int, typer.Option(help="Steps of the embedding.")] = 50,
-    tile: Annotated[int, typer.Option(help="Most samples embedded together.")] = 1024,
-    tiles: Annotated[
-        str,
-        typer.Option(
-            help="'auto' reads only as many tiles of a class as its budget needs (one per 300 "
-            "chosen), 'all' reads every sample."
-        ),
-    ] = "auto",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same selection.")] = 1,
-    limit: Annotated[
-        int | None,
-        typer.Option(metavar="PER_CLASS", help="Use only the first samples of each class."),
-    ] = None,
-    backend: Annotated[str, typer.Option(help="Who computes: 'golden', the integer model.")] = (
-        "golden"
-    ),
-    jobs: Annotated[int | None, typer.Option(help="Threads.  [default: all cores]")] = None,
+    jobs: given.Jobs = None,
 ) -> None:
     """Select the samples worth training on, class by class, without a neural network.
 
@@ -88,6 +66,7 @@ def select(
             seed=seed,
             limit=limit,
             backend=backend,
+            preset=preset,
             jobs=jobs,
         )
         dataset = datasets.load(data)

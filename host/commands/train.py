@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from host.commands.select import SOURCE
+from host.commands.options import SOURCE
 from host.errors import TrainingError, one_sentence
 
 

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of a selection, for every command that makes one."""
+
+from typing import Annotated
+
+import typer
+
+SOURCE = (
+    "'digits', an .npz file (x_train, y_train, x_test, y_test), a folder of IDX files, or a folder "
+    "of CIFAR-10 python batches."
+)
+
+Data = Annotated[str, typer.Option(metavar="SRC", help=SOURCE)]
+Keep = Annotated[float, typer.Option(help="Share of the samples to keep, above 0 and at most 1.")]
+Rule = Annotated[
+    str,
+    typer.Option(
+        help="How a map's budget is spent: 'curve' draws evenly along a Hilbert curve (keeps "
+        "the density), 'medoid' takes samples near the middle of each stretch of that curve, "
+        "'grid' takes one sample per occupied grid cell."
+    ),
+]
+Drop = Annotated[
+    float,
+    typer.Option(help="Share of a tile's least-chosen neighbours left out: 0, 0.25 or 0.5."),
+]
+Features = Annotated[
+    int, typer.Option(help="Bytes a sample is reduced to before distances are taken.")
+]
+Perplexity = Annotated[
+    float | None,
+    typer.Option(
+        help="Effective number of neighbours of a sample.  [default: 30, or a third of a "
+        "smaller tile]"
+    ),
+]
+Neighbours = Annotated[int, typer.Option(help="Neighbours kept per sample.")]
+Iterations = Annotated[int, typer.Option(help="Steps of the embedding.")]
+TileSize = Annotated[int, typer.Option(help="Most samples embedded together.")]
+Tiles = Annotated[
+    str,
+    typer.Option(
+        help="'auto' reads only as many tiles of a class as its budget needs (one per 300 "
+        "chosen), 'all' reads every sample."
+    ),
+]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same selection.")]
+Limit = Annotated[
+    int | None,
+    typer.Option(metavar="PER_CLASS", help="Use only the first samples of each class."),
+]
+Jobs = Annotated[int | None, typer.Option(help="Tiles at a time.  [default: all cores]")]
