@@ -223,7 +223,7 @@ def test_error_on_any_beat(response, seed):
 
 
 def test_abort_in_any_cycle(seed):
-    """Abort in every second of the first 32 cycles, with stalls everywhere, also while a reader waits."""
+    """Abort in every second of the first 32 cycles, with stalls, also while a reader waits."""
     for moment in range(1, 33, 2):
         patterns = ("random", "random", "none", "none")
         run = Run(seed + moment, burst=4, outstanding=3, latency=6, patterns=patterns)
