@@ -207,7 +207,7 @@ def test_error_in_any_answer(response, seed):
 
 
 def test_abort_in_any_cycle(seed):
-    """Abort in every third of the first 32 cycles, with stalls and data that comes late or never."""
+    """Abort in every third of the first 32 cycles, with stalls and data late or missing."""
     unfinished = 0
     for moment in range(1, 33, 3):
         patterns = ("random", "random", "random", "none", "none")
