@@ -195,7 +195,7 @@ def _sort_cycles(m: int) -> int:
 def _grid_cycles(m: int, budget: int, cells: int) -> int:
     """Six trials of two passes, seven divisions; the cells, those kept, and the shortfall."""
     side = GRID_BITS * 2 * (m + _KEY_LATENCY + 4) + (GRID_BITS + 1) * (_SCALE_BITS + 2)
-    cut = m + _TILE_DRAIN + 4 + m + 3
+    cut = m + _TILE_DRAIN + 4 + m + 4
     kept = cells + _TILE_DRAIN
     if cells >= budget:
         return side + _sort_cycles(m) + cut + kept
@@ -233,7 +233,7 @@ def sample_cycles(
     most_features of the generator. budget and cells, occupied_cells() of the candidates, for the
     grid rule only: the one count that depends on the map.
     """
-    drop = 2 * n + _TILE_DRAIN + 3
+    drop = 2 * n + _TILE_DRAIN + 4
     stored = n + _TILE_DRAIN
     emitted = n + 7
     if rule == "curve":

@@ -27,7 +27,7 @@ class Drop(wiring.Component):
     below the cut, and what equals it while there are places.
 
     Latency: 2^w cycles of ``busy`` after reset, w the bits of a value, in which the histogram
-    is cleared; bins + 3 cycles from ``find`` to ``done``; `latency` cycles from ``check`` to
+    is cleared; bins + 4 cycles from ``find`` to ``done``; `latency` cycles from ``check`` to
     ``keep``. Throughput: one value or check a cycle.
 
     Parameters
@@ -102,9 +102,10 @@ class Drop(wiring.Component):
                 m.d.sync += [bin_.eq(0), scanning.eq(0), self.busy.eq(0)]
         with m.If(self.find):
             m.d.sync += [scanning.eq(1), last_bin.eq(self.bins - 1)]
-        answered = delayed(m, scanning, Histogram.latency, "answered", reset_less=False)
-        answered_bin = delayed(m, bin_, Histogram.latency, "answered_bin")
-        ended = delayed(m, scanning & at_end, Histogram.latency + 1, "ended", reset_less=False)
+        latency = Histogram.latency + 1  # with a register behind the histogram
+        answered = delayed(m, scanning, latency, "answered", reset_less=False)
+        answered_bin = delayed(m, bin_, latency, "answered_bin")
+        ended = delayed(m, scanning & at_end, latency + 1, "ended", reset_less=False)
         threshold = Signal(width)
         some = Signal()
         m.d.comb += [
@@ -112,7 +113,7 @@ class Drop(wiring.Component):
             rank_scan.rank.eq(self.drop),
             rank_scan.arm.eq(self.find),
             rank_scan.valid.eq(answered),
-            rank_scan.count.eq(histogram.count),
+            rank_scan.count.eq(delayed(m, histogram.count, 1, "count")),
             self.done.eq(ended),
         ]
         with m.If(self.find):
@@ -127,8 +128,13 @@ class Drop(wiring.Component):
         checked = delayed(m, self.check, self.latency, "checked", reset_less=False)
         below, same = Signal(), Signal()
         m.d.sync += [below.eq(some & (stored < threshold)), same.eq(some & (stored == threshold))]
+        places, take = Signal.like(rank_scan.remaining), Signal()
         m.d.comb += [
-            rank_scan.take.eq(checked & same & (rank_scan.remaining != 0)),
-            self.keep.eq(checked & ~below & ~rank_scan.take),
+            take.eq(checked & same & (places != 0)),
+            self.keep.eq(checked & ~below & ~take),
         ]
+        with m.If(self.done):
+            m.d.sync += places.eq(rank_scan.remaining)
+        with m.Elif(take):
+            m.d.sync += places.eq(places - 1)
         return m

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which samples of a mapped tile are chosen."""
 
-from amaranth.hdl import Assert, Module, Mux, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.check import check
 from hw.config import Configuration
 from hw.desne.bounds import Bounds
 from hw.desne.candidates import Candidates
@@ -38,10 +39,11 @@ class Sample(wiring.Component):
     candidates are stored as they come. They are sorted by their cell, in the order of the Hilbert
     curve or of the grid, in two digits. A bit for each sample says that it is chosen.
 
-    Latency, in cycles from the first valid coordinate to the end of ``busy``, without stalls, m
-    candidates: golden.cycles.sample_cycles. With n = m the leading terms are 7n (curve), (30 + 2
-    beats) n (medoid, 46-bit keys) and 22n (grid). After reset the unit is busy for 2^(bits of an
-    index) + 2 cycles. Throughput: one job at a time.
+    Latency: golden.cycles.sample_cycles, from the first valid coordinate to the end of ``busy``
+    without stalls. With m = n candidates the leading terms are 8n (curve), (8 + 2 beats + half the
+    bits of a score and an index) n (medoid), 21n and the occupied cells (grid), at most 26n with a
+    shortfall. After reset the unit is busy for N + 15 cycles, or 2^(bits of an index) + 2 if that
+    is more. Throughput: one job at a time.
 
     Parameters
     ----------
@@ -136,8 +138,8 @@ class Sample(wiring.Component):
             degree.scan.eq(request.valid & (now.read | now.clear)),
             degree.digit.eq(Mux(now.collect, self.neighbour.payload, request.step)),
         ]
-        m.d.sync += Assert(
-            ~self.neighbour.valid | now.collect, "a neighbour before start or after coordinates"
+        check(
+            m, ~self.neighbour.valid | now.collect, "a neighbour before start or after coordinates"
         )
         read = delayed(m, request.valid & now.read, Histogram.latency, "read", reset_less=False)
 

@@ -118,14 +118,14 @@ class Unit:
 @cocotb.test()
 @cocotb.parametrize(idle=PATTERNS[:2], backpressure=PATTERNS)
 async def named_jobs(dut, idle, backpressure):
-    """Every tile, all rules, one job after the other, and to the predicted cycle; or a share of
-    them with stalls."""
+    """Tiles of all kinds, all rules, one job after the other: without stalls all of them, and to
+    the predicted cycle, or those of a share; with stalls a few."""
     bench = Bench(dut)
     await bench.start()
     unit = Unit(bench, idle, backpressure)
     jobs = [job for jobs in vectors.jobs(unit.config, bench.seed).values() for job in jobs]
     smooth = idle == backpressure == "none"
-    for job in jobs if smooth else jobs[::7]:
+    for job in jobs[:: bench.parameters["share"]] if smooth else jobs[::9]:
         cycles = await unit.job(job)
         assert not smooth or cycles == job.cycles(unit.config), job.label
     bench.finish(f"{idle}/{backpressure}")
@@ -172,15 +172,21 @@ def edge():
 
 
 def test_named_jobs(tiny, seed):
-    simulate(tiny, MODULE, "named_jobs", seed=seed, parameters={"preset": "tiny"})
+    simulate(tiny, MODULE, "named_jobs", seed=seed, parameters={"preset": "tiny", "share": 2})
 
 
+@pytest.mark.slow
+def test_all_named_jobs(tiny, seed):
+    simulate(tiny, MODULE, "named_jobs", seed=seed, parameters={"preset": "tiny", "share": 1})
+
+
+@pytest.mark.slow
 def test_full_tiles_tiny(tiny, seed):
     simulate(tiny, MODULE, "full_tiles", seed=seed, parameters={"preset": "tiny"})
 
 
 def test_reset_in_any_state(tiny, seed):
-    parameters = {"preset": "tiny", "resets": 40}
+    parameters = {"preset": "tiny", "resets": 20}
     simulate(tiny, MODULE, "any_state", seed=seed, parameters=parameters)
 
 

@@ -39,7 +39,7 @@ def test_keeps_what_golden_keeps(seed):
                 await ctx.tick()
                 ctx.set(dut.find, 0)
                 ctx.set(dut.drop, 0)
-                assert await until(ctx, dut.done, 40) == n + 3 - 1
+                assert await until(ctx, dut.done, 40) == n + 4 - 1
                 kept = []
                 for cycle in range(n + dut.latency):
                     if cycle >= dut.latency:
