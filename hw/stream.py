@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flow control around pipelines that cannot be stopped."""
 
-from amaranth.hdl import Assert, Module, ShapeLike, Signal, Value
+from amaranth.hdl import Module, ShapeLike, Signal, Value
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
+
+from hw.check import check
 
 
 class CreditQueue(wiring.Component):
@@ -74,8 +76,6 @@ class CreditQueue(wiring.Component):
             m.d.sync += [free.eq(free - 1), self.available.eq(free != 1)]
         with m.If(release & ~self.reserve):
             m.d.sync += [free.eq(free + 1), self.available.eq(1)]
-        m.d.sync += [
-            Assert(~self.reserve | self.available, "a place was reserved while none was free"),
-            Assert(~self.write | queue.w_rdy, "a result found no place in the queue"),
-        ]
+        check(m, ~self.reserve | self.available, "a place was reserved while none was free")
+        check(m, ~self.write | queue.w_rdy, "a result found no place in the queue")
         return m

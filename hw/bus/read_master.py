@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads memory over AXI4 in INCR bursts, several outstanding."""
 
-from amaranth.hdl import Assert, Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.bus.bursts import Bursts, check_burst, transfer_layout
 from hw.bus.signature import Axi4Read, drive_constants
+from hw.check import check
 
 COUNTER_WIDTH = 32
 
@@ -174,8 +175,6 @@ class ReadMaster(wiring.Component):
         ]
         with m.If(good):
             m.d.sync += self.bytes.eq(self.bytes + good_bytes)
-        m.d.sync += [
-            Assert(~axi.rvalid | queue.w_rdy, "a beat came that no burst had asked for"),
-            Assert(~axi.rvalid | tails.r_rdy, "a beat came while no burst was under way"),
-        ]
+        check(m, ~axi.rvalid | queue.w_rdy, "a beat came that no burst had asked for")
+        check(m, ~axi.rvalid | tails.r_rdy, "a beat came while no burst was under way")
         return m

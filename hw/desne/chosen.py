@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The set of chosen samples, and its elements in ascending order."""
 
-from amaranth.hdl import Assert, Module, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.check import check
 from hw.config import Configuration
 from hw.pipeline import delayed
 
@@ -103,5 +104,5 @@ class Chosen(wiring.Component):
         with m.Elif(self.done):
             m.d.sync += emptying.eq(0)
         m.d.comb += self.done.eq(emptying & (queue.level == 0))
-        m.d.sync += Assert(~queue.w_en | queue.w_rdy, "a chosen sample found no place in the queue")
+        check(m, ~queue.w_en | queue.w_rdy, "a chosen sample found no place in the queue")
         return m

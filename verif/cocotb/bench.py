@@ -55,7 +55,8 @@ class Bench:
             raise ValueError(f"no input port {sorted(constants)[0]!r}")
         reset = self.dut[self.entry["reset"]]
         reset.value = 1
-        Clock(self.clock.handle, PERIOD, "step", impl="gpi").start()
+        # low first: at an edge at time 0 the model would not be settled yet
+        Clock(self.clock.handle, PERIOD, "step", impl="gpi").start(start_high=False)
         await self.clock.edges(1)
         await self.clock.edges(2)
         reset.value = 0
