@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole accelerator as Verilog, between an AXI4-Lite master and a memory of cocotbext-axi.
+
+The coroutines run in the simulator (cocotb), the functions called test_ start them (pytest).
+"""
+
+import cocotb
+import numpy as np
+import pytest
+from cocotb.triggers import RisingEdge, with_timeout
+from cocotbext.axi import AxiLiteMaster, AxiRam, AxiResp
+
+from golden.arith.lfsr import seed_register
+from golden.desne import Parameters, run_tile
+from golden.desne.calibrate import entropy_target
+from golden.desne.reduce import make_table
+from hw.config import PRESETS
+from hw.registers import Phase, Refusal, Rule, register_map
+from hw.top import Top
+from rtl_gen.verilog import generate
+from verif.axi_rules import ReadRules, WriteRules
+from verif.cocotb.axi import axi_bus, axi_lite_bus, pause_all, quiet, watch
+from verif.cocotb.bench import PERIOD, Bench
+from verif.cocotb.runner import simulate
+from verif.cocotb.streams import PATTERNS
+from verif.vectors.distance import digits
+
+MODULE = "verif.cocotb.test_top"
+TINY = PRESETS["tiny"]
+MAP = register_map(TINY)
+SAMPLES, RESULT, SIZE = 0x1000, 0x8000, 1 << 16
+LIMIT = 400_000
+"""Cycles a job may take."""
+pytestmark = pytest.mark.verilator
+
+
+class Job:
+    """A tile, what is asked of it, and what golden answers."""
+
+    def __init__(self, samples, budget, **parameters):
+        self.samples, self.budget = samples, budget
+        self.parameters = Parameters(neighbours=TINY.neighbours, **parameters)
+        self.table = make_table((samples.shape[1],), TINY.features, 1)
+        self.expected = run_tile(samples, self.table, self.parameters, budget)
+
+    def registers(self):
+        n, dimensions = self.samples.shape
+        p = self.parameters
+        values = {
+            "sample_address_low": SAMPLES,
+            "result_address_low": RESULT,
+            "samples": n,
+            "sample_bytes": dimensions,
+            "features": self.table.features,
+            "neighbours": min(p.neighbours, n - 1),
+            "target": entropy_target(p.perplexity),
+            "iterations": p.iterations,
+            "seed": seed_register(p.seed),
+            "budget": self.budget,
+            "rule": Rule[p.rule.upper()],
+            "drop": round(4 * p.drop),
+            "spread": p.spread,
+        }
+        words = {name: int(value) for name, value in values.items()}
+        words["reduce"] = MAP["reduce"].encode(shift=self.table.shift, offset=self.table.offset)
+        return words
+
+
+class Board:
+    """The accelerator on its two buses."""
+
+    def __init__(self, bench: Bench, pattern: str = "none"):
+        self.bench, self.dut = bench, bench.dut
+        dut = bench.dut
+        quiet(dut)
+        self.control = AxiLiteMaster(axi_lite_bus(dut, "control"), dut.clk, dut.rst)
+        self.memory = AxiRam(axi_bus(dut, "memory"), dut.clk, dut.rst, size=SIZE)
+        pause_all(self.control, pattern, f"{bench.seed} control")
+        pause_all(self.memory, pattern, f"{bench.seed} memory")
+        watch(dut, bench.clock, ReadRules(TINY.data_width, 64, 4), "memory")
+        watch(dut, bench.clock, WriteRules(TINY.data_width, 64, 4), "memory")
+
+    async def write(self, name, value):
+        answer = await self.control.write(MAP[name].offset, int(value).to_bytes(4, "little"))
+        return answer.resp
+
+    async def read(self, name):
+        answer = await self.control.read(MAP[name].offset, 4)
+        assert answer.resp == AxiResp.OKAY
+        return int.from_bytes(answer.data, "little")
+
+    async def fields(self, name):
+        return MAP[name].decode(await self.read(name))
+
+    async def describe(self, job):
+        """Samples into memory, 0xEE all around them; table and numbers into the registers."""
+        self.memory.write(0, b"\xee" * SIZE)
+        self.memory.write(SAMPLES, job.samples.tobytes())
+        for position, (bucket, sign) in enumerate(
+            zip(job.table.bucket, job.table.sign, strict=True)
+        ):
+            entry = MAP["table_entry"].encode(
+                position=position, bucket=int(bucket), sign=int(sign < 0)
+            )
+            assert await self.write("table_entry", entry) == AxiResp.OKAY
+        for name, value in job.registers().items():
+            assert await self.write(name, value) == AxiResp.OKAY
+
+    async def start(self):
+        await self.write("interrupt_enable", 3)
+        await self.write("interrupt_status", 3)
+        await self.write("control", MAP["control"].encode(start=1))
+
+    async def wait(self):
+        """For the interrupt."""
+        if self.dut.irq.value != 1:
+            await with_timeout(RisingEdge(self.dut.irq), LIMIT * PERIOD, "step")
+
+    async def check(self, what, job):
+        """The result in memory, nothing else in memory touched, and the counters that must hold."""
+        assert await self.fields("status") == {
+            "busy": 0,
+            "done": 1,
+            "phase": Phase.IDLE,
+            "refusal": Refusal.NONE,
+        }
+        assert await self.read("errors") == 0
+        size = 4 * job.budget
+        got = np.frombuffer(self.memory.read(RESULT, size), "<u4")
+        self.bench.compare(what, got.tolist(), job.expected.chosen.tolist())
+        around = bytearray(b"\xee" * SIZE)
+        around[SAMPLES : SAMPLES + job.samples.size] = job.samples.tobytes()
+        around[RESULT : RESULT + size] = self.memory.read(RESULT, size)
+        assert self.memory.read(0, SIZE) == bytes(around), f"{what}: memory beside it was written"
+        assert await self.read("count_bytes_read") == job.samples.size
+        assert await self.read("count_bytes_written") == size
+
+    async def run(self, what, job):
+        await self.describe(job)
+        await self.start()
+        await self.wait()
+        await self.check(what, job)
+
+
+def real(n, budget, seed=1, dimensions=64, **parameters):
+    """A job on digits of one class, 64 bytes hashed into 8."""
+    tile = digits()[: 10 * n : 10, :dimensions]
+    most = min(TINY.neighbours, n - 1)
+    return Job(tile, budget, perplexity=max(1, most / 2), seed=seed, **parameters)
+
+
+async def begin(dut, pattern="none"):
+    bench = Bench(dut)
+    await bench.start()
+    return Board(bench, pattern)
+
+
+@cocotb.test()
+@cocotb.parametrize(pattern=PATTERNS)
+async def jobs(dut, pattern):
+    """Jobs of all rules and many shapes, one after the other."""
+    board = await begin(dut, pattern)
+    shapes = [
+        real(32, 8, iterations=5),
+        real(17, 5, rule="medoid", iterations=3, drop=0.0),
+        real(31, 31, rule="grid", iterations=3, drop=0.5),
+        real(2, 1, iterations=1),
+        real(3, 2, dimensions=1, iterations=2),
+        real(9, 3, dimensions=7, iterations=0),
+        real(32, 10, dimensions=3, rule="grid", iterations=10, seed=3),
+    ]
+    for number, job in enumerate(shapes):
+        await board.run(f"job {number}", job)
+    board.bench.finish(pattern)
+
+
+def test_jobs(top, seed):
+    simulate(top, MODULE, "jobs", seed=seed)
+
+
+@pytest.fixture(scope="module")
+def top():
+    return generate(Top(TINY), "tiny_top")
