@@ -170,7 +170,7 @@ class MedoidScore(wiring.Component):
         m.d.sync += features.eq(self.feature_data)
         beat_now = delayed(m, beat_asked, operands - asked, "later_beat")
         second_now = delayed(m, second, operands, "second")
-        first_now = delayed(m, ~second & (size == 0), operands, "first_member")
+        first_now = delayed(m, size == 0, operands, "first_member")
         summing = delayed(m, running & ~second, operands, "summing", reset_less=False)
 
         # ---- V, beat by beat; read without a clock, so that one beat a sample needs no distance

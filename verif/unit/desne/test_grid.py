@@ -25,7 +25,7 @@ def test_side(extent, seed):
     now = {}
 
     async def testbench(ctx):
-        for m, budget in ((ODD.samples, 9), (ODD.samples, ODD.samples), (5, 1), (1, 1)):
+        for m, budget in ((ODD.samples, 9), (ODD.samples, ODD.samples), (5, 1), (1, 1), (2, 2)):
             points = rng.integers(-extent, extent + 1, (m, 2))
             now["points"] = points
             reach = int((points - points.min(axis=0)).max())
