@@ -93,9 +93,9 @@ def calibrate_cycles(
     return arrive + cut + search + (blocks(n, rows) - 1) * slowest + drain
 
 
-def distance_latency(byte_lanes: int) -> int:
-    """From the last beat of a sample to its distances."""
-    return 7 + byte_lanes.bit_length()
+def distance_latency(rows: int, byte_lanes: int) -> int:
+    """From the last beat of a sample to its distances; the beat reaches two rows a cycle."""
+    return 6 + byte_lanes.bit_length() + ceil(rows / 2)
 
 
 def affinity_cycles(n: int, k: int, rows: int, *, beats: int, byte_lanes: int, **settings) -> int:
@@ -104,7 +104,7 @@ def affinity_cycles(n: int, k: int, rows: int, *, beats: int, byte_lanes: int, *
     beats: F / W of the samples. byte_lanes: W. settings: as of calibrate_cycles. The rows of the
     first block are loaded before anything passes; those of the others while a block passes.
     """
-    load = rows * beats + 2 + distance_latency(byte_lanes)
+    load = rows * beats + 2 + distance_latency(rows, byte_lanes)
     return load + calibrate_cycles(n, k, rows, cycles_per_sample=beats, **settings) - 1
 
 

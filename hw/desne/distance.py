@@ -2,24 +2,19 @@
 """All squared distances of a tile: R samples are held, all n stream past, block after block."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.config import Configuration
-from hw.desne.squared_distance import SquaredDistance
+from hw.desne.distance_array import DistanceArray, beat_layout, distance_layout
 from hw.stream import CreditQueue
-
-
-def beat_layout(config: Configuration) -> data.ArrayLayout:
-    """One beat of samples: `lanes` unsigned bytes."""
-    return data.ArrayLayout(unsigned(8), config.lanes)
 
 
 def distances_layout(config: Configuration) -> data.StructLayout:
     """One passing sample's distances to the `rows` held ones; `last` marks the block's last."""
     return data.StructLayout(
         {
-            "distance": data.ArrayLayout(unsigned(config.distance_width), config.rows),
+            "distance": distance_layout(config),
             "last": unsigned(1),
         }
     )
@@ -39,9 +34,10 @@ class Distance(wiring.Component):
     n * beats beats for each block, once that block is held and while a result's place is free
     (hw/stream.py); the arithmetic never stops. Every ready and every valid comes from registers.
 
-    Latency: `latency` = 8 + log2(lanes) cycles from a sample's last passing beat to its distances,
-    when they are taken at once. A block's first passing beat can follow its last held beat after 2
-    cycles. Throughput: one passing beat a cycle, without a bubble between samples or blocks.
+    Latency: `latency` = 7 + log2(lanes) + ceil(rows / 2) cycles from a sample's last passing beat
+    to its distances, when they are taken at once. A block's first passing beat can follow its last
+    held beat after 2 cycles. Throughput: one passing beat a cycle, without a bubble between samples
+    or blocks.
 
     Parameters
     ----------
@@ -60,9 +56,8 @@ class Distance(wiring.Component):
 
     def __init__(self, config: Configuration):
         self.config = config
-        self._kernel_latency = SquaredDistance.latency_for(config.lanes)
-        self._write_latency = self._kernel_latency + 2
-        self.latency = self._write_latency + CreditQueue.latency
+        self._array_latency = DistanceArray.latency_for(config)
+        self.latency = self._array_latency + CreditQueue.latency
         super().__init__(
             {
                 "start": In(1),
@@ -81,7 +76,7 @@ class Distance(wiring.Component):
         beat_bits = (self.config.beats - 1).bit_length()
 
         m.submodules.queue = queue = CreditQueue(
-            distances_layout(self.config), self._write_latency + CreditQueue.round_trip
+            distances_layout(self.config), self._array_latency + CreditQueue.round_trip
         )
         wiring.connect(m, queue.output, wiring.flipped(self.distances))
 
@@ -138,20 +133,6 @@ class Distance(wiring.Component):
         with m.If(block_loaded):
             m.d.sync += load_buffer.eq(~load_buffer)
 
-        # a register before the buffers; a block counts as held once its last beat is written
-        write = Signal()
-        write_row = Signal.like(load_row, reset_less=True)
-        write_address = Signal(beat_bits + 1, reset_less=True)
-        write_data = Signal.like(self.held.payload, reset_less=True)
-        write_ends = Signal()
-        m.d.sync += [
-            write.eq(load),
-            write_ends.eq(block_loaded),
-            write_row.eq(load_row),
-            write_address.eq(Cat(load_beat, load_buffer)),
-            write_data.eq(self.held.payload),
-        ]
-
         # Streaming: n samples past each block.
         streaming = Signal()
         pass_buffer = Signal()
@@ -190,9 +171,12 @@ class Distance(wiring.Component):
             with m.If(pass_final):
                 m.d.sync += streaming.eq(0)
 
-        # Writing and freeing never meet in one buffer.
+        # A block counts as held a cycle after its last beat came, when that is on its way into the
+        # buffers. Filling and freeing never meet in one buffer.
+        filled, filled_buffer = Signal(), Signal()
+        m.d.sync += [filled.eq(block_loaded), filled_buffer.eq(load_buffer)]
         for buffer in range(2):
-            with m.If(write_ends & (write_address[-1] == buffer)):
+            with m.If(filled & (filled_buffer == buffer)):
                 m.d.sync += full[buffer].eq(1)
             with m.If(block_passed & (pass_buffer == buffer)):
                 m.d.sync += full[buffer].eq(0)
@@ -202,41 +186,20 @@ class Distance(wiring.Component):
         with m.Elif(~streaming & queue.empty):
             m.d.sync += self.busy.eq(0)
 
-        # The array: operands (cycle 0), squared distance of a beat, sum over the sample's beats.
-        passing = Signal.like(self.passing.payload, reset_less=True)
-        m.d.sync += passing.eq(self.passing.payload)
-        valid = _delay(m, "valid", step, 1 + self._kernel_latency)
-        first = _delay(m, "first", sample_begins, 1 + self._kernel_latency)
-        for r in range(rows):
-            buffer = memory.Memory(shape=beat_layout(self.config), depth=2 << beat_bits, init=[])
-            kernel = SquaredDistance(self.config.lanes)
-            m.submodules[f"buffer_{r}"] = buffer
-            m.submodules[f"row_{r}"] = kernel
-            write_port = buffer.write_port()
-            read_port = buffer.read_port(domain="comb")
-            held = Signal.like(self.passing.payload, name=f"held_{r}", reset_less=True)
-            m.d.comb += [
-                write_port.addr.eq(write_address),
-                write_port.data.eq(write_data),
-                write_port.en.eq(write & write_row[r]),
-                read_port.addr.eq(Cat(pass_beat, pass_buffer)),
-                kernel.a.eq(held),
-                kernel.b.eq(passing),
-            ]
-            m.d.sync += held.eq(read_port.data)
-            total = Signal(self.config.distance_width, name=f"total_{r}", reset_less=True)
-            with m.If(valid):
-                m.d.sync += total.eq(Mux(first, 0, total) + kernel.distance)
-            m.d.comb += queue.result.distance[r].eq(total)
+        m.submodules.array = array = DistanceArray(self.config)
+        # as long as the array takes, for the sample's result
+        ends, last = Signal(self._array_latency), Signal(self._array_latency)
+        m.d.sync += [ends.eq(Cat(step & sample_ends, ends)), last.eq(Cat(last_sample, last))]
         m.d.comb += [
-            queue.write.eq(_delay(m, "write", step & sample_ends, self._write_latency)),
-            queue.result.last.eq(_delay(m, "last", last_sample, self._write_latency)),
+            array.write.eq(Mux(load, load_row, 0)),
+            array.write_address.eq(Cat(load_beat, load_buffer)),
+            array.beat.eq(self.held.payload),
+            array.valid.eq(step),
+            array.first.eq(sample_begins),
+            array.read_address.eq(Cat(pass_beat, pass_buffer)),
+            array.passing.eq(self.passing.payload),
+            queue.write.eq(ends[-1]),
+            queue.result.distance.eq(array.distance),
+            queue.result.last.eq(last[-1]),
         ]
         return m
-
-
-def _delay(m: Module, name: str, bit: Value, cycles: int) -> Value:
-    """The bit of `cycles` cycles ago, 0 after reset."""
-    history = Signal(cycles, name=f"{name}_history")
-    m.d.sync += history.eq(Cat(bit, history))
-    return history[-1]

@@ -160,7 +160,7 @@ def test_reset_anywhere(seed):
 
 @pytest.mark.slow
 def test_full_tile_of_edge(seed):
-    run("full_tile", "edge", seed, latency=12)
+    run("full_tile", "edge", seed, latency=15)
 
 
 @pytest.mark.slow
