@@ -243,3 +243,75 @@ def sample_cycles(
     else:
         chosen = _grid_cycles(m, budget, cells)
     return drop + stored + chosen + emitted
+
+
+def read_cycles(n: int, dimensions: int, *, beats: int, byte_lanes: int, data_width: int) -> int:
+    """From the start of a job to its last reduced sample, from a memory that answers at once.
+
+    dimensions: D. beats: of a reduced sample. byte_lanes: W. data_width: of the memory port, bits.
+    What counts is the slowest of the memory port, the beats in and the beats out.
+    """
+    words = ceil(n * dimensions * 8 / data_width)
+    moved = max(words, n * ceil(dimensions / byte_lanes), n * beats)
+    return moved + beats + byte_lanes.bit_length() + 15
+
+
+def job_cycles(
+    n: int,
+    dimensions: int,
+    k: int,
+    budget: int,
+    iterations: int,
+    rule: str,
+    *,
+    drop_quarters: int,
+    beats: int,
+    rows: int,
+    byte_lanes: int,
+    lanes: int,
+    points: int,
+    data_width: int,
+    distance_width: int,
+    most_samples: int,
+    most_features: int,
+    most_neighbours: int,
+    cells: int = 0,
+    latency: int = 0,
+) -> int:
+    """A whole job, as the register count_cycles has it, when no channel of the bus pauses.
+
+    The phases follow one another: reduce, affinity (distance and calibrate overlap in it), the
+    descent, and sample. The start of the map is ready long before the affinities, and the
+    coordinates leave while sample takes them in.
+
+    Symbols as of the functions above. lanes: of calibrate. cells: for the grid rule only. latency:
+    of the memory, cycles; as long as several reads outstanding hide it, it counts once for the
+    first read and once for the answer to the last write.
+    """
+    read = read_cycles(n, dimensions, beats=beats, byte_lanes=byte_lanes, data_width=data_width)
+    affinity = affinity_cycles(
+        n,
+        k,
+        rows,
+        beats=beats,
+        byte_lanes=byte_lanes,
+        lanes=lanes,
+        distance_width=distance_width,
+        most_neighbours=most_neighbours,
+    )
+    if iterations:
+        descent = iterations * iteration_cycles(n, k, points, most_samples)
+    else:
+        descent = attraction_cycles(n, k) + 1
+    chosen = sample_cycles(
+        n,
+        candidate_count(n, budget, drop_quarters),
+        rule,
+        beats=beats,
+        byte_lanes=byte_lanes,
+        most_samples=most_samples,
+        most_features=most_features,
+        budget=budget,
+        cells=cells,
+    )
+    return read + affinity + descent + chosen + 12 + 2 * latency
