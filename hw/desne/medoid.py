@@ -220,13 +220,15 @@ class MedoidScore(wiring.Component):
         share_width = width_for(config.samples * SPREAD_MAXIMUM)
         m.submodules.share = share = Multiply(config.count_width, SPREAD_WIDTH)
         m.submodules.rank = rank = Multiply(share_width, PHASE_WIDTH)
-        latency = share.latency + rank.latency
+        asked = 1 + share.latency  # a register before the multiplier
         m.d.comb += [
-            share.left.eq(size),
+            share.left.eq(delayed(m, size, 1, "known_size")),
             share.right.eq(self.spread),
             rank.left.eq(share.product),
-            rank.right.eq(delayed(m, hashed, share.latency, "hashed")),
-            self.wanted.valid.eq(delayed(m, known, latency, "known", reset_less=False)),
+            rank.right.eq(delayed(m, hashed, asked, "hashed")),
+            self.wanted.valid.eq(
+                delayed(m, known, asked + rank.latency, "known", reset_less=False)
+            ),
             self.wanted.stratum.eq(stratum),
             self.wanted.rank.eq(rank.product >> RANK_SHIFT),
         ]
