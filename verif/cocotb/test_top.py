@@ -8,7 +8,7 @@ import cocotb
 import numpy as np
 import pytest
 from cocotb.triggers import RisingEdge, with_timeout
-from cocotbext.axi import AxiLiteMaster, AxiRam, AxiResp
+from cocotbext.axi import AxiLiteMaster, AxiResp, AxiSlave
 
 from golden.arith.lfsr import seed_register
 from golden.desne import Parameters, run_tile
@@ -19,7 +19,7 @@ from hw.registers import Phase, Refusal, Rule, register_map
 from hw.top import Top
 from rtl_gen.verilog import generate
 from verif.axi_rules import ReadRules, WriteRules
-from verif.cocotb.axi import axi_bus, axi_lite_bus, pause_all, quiet, watch
+from verif.cocotb.axi import Region, axi_bus, axi_lite_bus, pause_all, quiet, watch
 from verif.cocotb.bench import PERIOD, Bench
 from verif.cocotb.runner import simulate
 from verif.cocotb.streams import PATTERNS
@@ -42,6 +42,12 @@ class Job:
         self.parameters = Parameters(neighbours=TINY.neighbours, **parameters)
         self.table = make_table((samples.shape[1],), TINY.features, 1)
         self.expected = run_tile(samples, self.table, self.parameters, budget)
+
+    def memory(self):
+        """The whole memory before the job: the samples, and 0xEE all around them."""
+        contents = bytearray(b"\xee" * SIZE)
+        contents[SAMPLES : SAMPLES + self.samples.size] = self.samples.tobytes()
+        return contents
 
     def registers(self):
         n, dimensions = self.samples.shape
@@ -74,7 +80,8 @@ class Board:
         dut = bench.dut
         quiet(dut)
         self.control = AxiLiteMaster(axi_lite_bus(dut, "control"), dut.clk, dut.rst)
-        self.memory = AxiRam(axi_bus(dut, "memory"), dut.clk, dut.rst, size=SIZE)
+        self.region = Region(bytes(SIZE))
+        self.memory = AxiSlave(axi_bus(dut, "memory"), dut.clk, dut.rst, target=self.region)
         pause_all(self.control, pattern, f"{bench.seed} control")
         pause_all(self.memory, pattern, f"{bench.seed} memory")
         watch(dut, bench.clock, ReadRules(TINY.data_width, 64, 4), "memory")
@@ -94,8 +101,7 @@ class Board:
 
     async def describe(self, job):
         """Samples into memory, 0xEE all around them; table and numbers into the registers."""
-        self.memory.write(0, b"\xee" * SIZE)
-        self.memory.write(SAMPLES, job.samples.tobytes())
+        self.region.contents[:] = job.memory()
         for position, (bucket, sign) in enumerate(
             zip(job.table.bucket, job.table.sign, strict=True)
         ):
@@ -126,14 +132,26 @@ class Board:
         }
         assert await self.read("errors") == 0
         size = 4 * job.budget
-        got = np.frombuffer(self.memory.read(RESULT, size), "<u4")
-        self.bench.compare(what, got.tolist(), job.expected.chosen.tolist())
-        around = bytearray(b"\xee" * SIZE)
-        around[SAMPLES : SAMPLES + job.samples.size] = job.samples.tobytes()
-        around[RESULT : RESULT + size] = self.memory.read(RESULT, size)
-        assert self.memory.read(0, SIZE) == bytes(around), f"{what}: memory beside it was written"
+        got = self.region.at(RESULT, size)
+        self.bench.compare(what, np.frombuffer(got, "<u4").tolist(), job.expected.chosen.tolist())
+        untouched = job.memory()
+        untouched[RESULT : RESULT + size] = got
+        assert self.region.contents == untouched, f"{what}: memory beside the result was written"
         assert await self.read("count_bytes_read") == job.samples.size
         assert await self.read("count_bytes_written") == size
+
+    async def ended(self, what, job, **errors):
+        """A job ended early with these errors; then the same job, from the start, is right."""
+        found = {name: bit for name, bit in (await self.fields("errors")).items() if bit}
+        assert found == errors, what
+        status = await self.fields("status")
+        assert (status["busy"], status["done"], status["phase"]) == (0, 0, Phase.IDLE), what
+        await self.write("errors", (1 << 32) - 1)
+        accesses = self.region.accesses
+        await self.bench.clock.edges(200)
+        assert self.region.accesses == accesses, f"{what}: the bus is used after the end"
+        self.region.fail.clear()
+        await self.run(f"after {what}", job)
 
     async def run(self, what, job):
         await self.describe(job)
@@ -172,6 +190,125 @@ async def jobs(dut, pattern):
     for number, job in enumerate(shapes):
         await board.run(f"job {number}", job)
     board.bench.finish(pattern)
+
+
+def small(**parameters):
+    """The shortest job that goes through everything."""
+    return real(9, 3, dimensions=16, iterations=1, **parameters)
+
+
+@cocotb.test()
+async def error_responses(dut):
+    """SLVERR to any read beat or to the write: sticky error, nothing written, next job right."""
+    board = await begin(dut)
+    job = small()
+    beats = job.samples.size * 8 // TINY.data_width
+    for beat in (0, 1, beats // 2, beats - 1):
+        await board.describe(job)
+        board.region.fail = {board.region.accesses + beat}
+        await board.start()
+        await board.wait()
+        assert board.region.contents == job.memory(), "written after an error"
+        await board.ended(f"error on read beat {beat}", job, read_slave=1)
+    for beat in (0, 1):
+        await board.describe(job)
+        board.region.fail = {board.region.accesses + beats + beat}
+        await board.start()
+        await board.wait()
+        await board.ended(f"error on write beat {beat}", job, write_slave=1)
+    board.bench.finish()
+
+
+@cocotb.test()
+async def refusals(dut):
+    """Every illegal number, and a start while busy: refused with its reason, memory untouched."""
+    board = await begin(dut)
+    job = small()
+    illegal = [
+        ("samples", 0, Refusal.SAMPLES),
+        ("samples", 1, Refusal.SAMPLES),
+        ("samples", TINY.samples + 1, Refusal.SAMPLES),
+        ("samples", 1 << 31, Refusal.SAMPLES),
+        ("sample_bytes", 0, Refusal.SAMPLE_BYTES),
+        ("sample_bytes", TINY.dimensions + 1, Refusal.SAMPLE_BYTES),
+        ("features", 0, Refusal.FEATURES),
+        ("features", TINY.features + 1, Refusal.FEATURES),
+        ("neighbours", 0, Refusal.NEIGHBOURS),
+        ("neighbours", 9, Refusal.NEIGHBOURS),
+        ("iterations", 1024, Refusal.ITERATIONS),
+        ("rule", 3, Refusal.RULE),
+        ("drop", 3, Refusal.DROP),
+        ("spread", 257, Refusal.SPREAD),
+        ("budget", 0, Refusal.BUDGET),
+        ("budget", 10, Refusal.BUDGET),
+        ("sample_address_low", SAMPLES + 4, Refusal.SAMPLE_ADDRESS),
+        ("result_address_low", RESULT + 1, Refusal.RESULT_ADDRESS),
+    ]
+    await board.describe(job)
+    for name, value, reason in illegal:
+        await board.write(name, value)
+        await board.start()
+        await board.wait()
+        assert (await board.fields("status"))["refusal"] == reason, name
+        assert (await board.fields("errors"))["refused"] == 1
+        await board.write("errors", (1 << 32) - 1)
+        await board.write(name, job.registers()[name])
+    assert board.region.accesses == 0
+    await board.start()
+    await board.bench.clock.edges(100)
+    assert await board.write("samples", 5) == AxiResp.SLVERR, "a job's numbers are locked"
+    await board.write("control", MAP["control"].encode(start=1))
+    await board.bench.clock.edges(20)
+    assert (await board.fields("status"))["refusal"] == Refusal.BUSY
+    assert (await board.fields("errors"))["refused"] == 1
+    while (await board.fields("status"))["busy"]:
+        await board.bench.clock.edges(100)
+    await board.write("errors", (1 << 32) - 1)
+    got = np.frombuffer(board.region.at(RESULT, 4 * job.budget), "<u4")
+    board.bench.compare("job refused a second start", got.tolist(), job.expected.chosen.tolist())
+    board.bench.finish()
+
+
+@cocotb.test()
+async def aborts_and_resets(dut):
+    """An abort, or a reset, at many times in every phase; the next job is right."""
+    board = await begin(dut)
+    job, phases = small(), set()
+    for cycles in (1, 20, 60, 300, 900, 1500, 2100, 2700, 3300, 4000):
+        await board.describe(job)
+        await board.start()
+        await board.bench.clock.edges(cycles)
+        phase = (await board.fields("status"))["phase"]
+        if phase == Phase.IDLE:
+            break
+        phases.add(phase)
+        await board.write("control", MAP["control"].encode(abort=1))
+        while await board.read("control"):
+            await board.bench.clock.edges(10)
+        await board.ended(f"abort after {cycles} cycles", job, aborted=1)
+        await board.describe(job)
+        await board.start()
+        await board.bench.clock.edges(cycles)
+        dut.rst.value = 1
+        await board.bench.clock.edges(3)
+        dut.rst.value = 0
+        await board.bench.clock.edges(3)
+        await board.run(f"after reset in cycle {cycles}", job)
+    assert {Phase.REDUCE, Phase.AFFINITY, Phase.EMBED} <= phases, phases
+    board.bench.finish()
+
+
+def test_error_responses(top, seed):
+    simulate(top, MODULE, "error_responses", seed=seed)
+
+
+def test_refusals(top, seed):
+    simulate(top, MODULE, "refusals", seed=seed)
+
+
+@pytest.mark.slow
+def test_aborts_and_resets(top, seed):
+    simulate(top, MODULE, "aborts_and_resets", seed=seed)
 
 
 def test_jobs(top, seed):
