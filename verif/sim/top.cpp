@@ -53,12 +53,13 @@ class Simulator {
         top_.control___05Fawprot = top_.control___05Farprot = 0;
         memory_.reset();
         top_.rst = 1;
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < 3; i++) {
             clock(0);
             clock(1);
         }
         top_.rst = 0;
-        memory_.reset();
+        clock(0);
+        clock(1);  // the accelerator's own reset is a cycle late
     }
 
     void step() {

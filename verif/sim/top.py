@@ -14,6 +14,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal
+from amaranth.lib import wiring
 from numpy.typing import NDArray
 
 from hw.bus.signature import Response
@@ -37,14 +39,45 @@ TRACED = ("edges", "rows", "coordinates")
 def _sources() -> str:
     """Hash of everything that decides about the Verilog."""
     digest = hashlib.sha256()
-    for folder in ("hw", "rtl_gen"):
-        for path in sorted((REPOSITORY / folder).rglob("*.py")):
-            digest.update(str(path.relative_to(REPOSITORY)).encode() + b"\0" + path.read_bytes())
+    files = [path for folder in ("hw", "rtl_gen") for path in (REPOSITORY / folder).rglob("*.py")]
+    for path in [*sorted(files), Path(__file__).resolve()]:
+        digest.update(str(path.relative_to(REPOSITORY)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
 SOURCES_OF_VERILOG = _sources()
 """Taken when the sources are imported: what is generated later comes from these."""
+
+
+class Simulated(wiring.Component):
+    """The accelerator with its reset a cycle late.
+
+    All logic that a reset reaches hangs on an input otherwise, and Verilator computes what hangs on
+    inputs three times a cycle.
+
+    Members
+    -------
+    those of Top, with the trace port.
+    """
+
+    def __init__(self, config: Configuration) -> None:
+        self.top = Top(config, trace=True)
+        super().__init__(self.top.signature)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.domains.inner = inner = ClockDomain(local=True)
+        reset = Signal(init=1, reset_less=True)
+        m.d.sync += reset.eq(ResetSignal())
+        m.d.comb += [inner.clk.eq(ClockSignal()), inner.rst.eq(reset)]
+        m.submodules.top = DomainRenamer("inner")(self.top)
+        for name in self.signature.members:
+            if name in ("irq", "observed"):
+                m.d.comb += getattr(self, name).eq(getattr(self.top, name))
+            else:
+                wires, inside = wiring.flipped(getattr(self, name)), getattr(self.top, name)
+                wiring.connect(m, wires, inside)
+        return m
 
 
 class AccessRefused(OSError):
@@ -95,12 +128,12 @@ def generate_top(config: Configuration) -> Block:
     """The accelerator with its trace port; generated once for these sources and configuration."""
 
     def make(folder: Path) -> None:
-        block = generate(Top(config, trace=True), top_name(config, "top"))
+        block = generate(Simulated(config), top_name(config, "simulated"))
         (folder / "block.v").write_text(block.verilog)
         (folder / "entry.json").write_text(json.dumps({"top": block.top, "entry": block.entry}))
 
     key = {"sources": SOURCES_OF_VERILOG, "configuration": _sizes(config)}
-    folder = cached_build(f"verilog-{config.name}-top", key, make)
+    folder = cached_build(f"verilog-{config.name}-simulated", key, make)
     known = json.loads((folder / "entry.json").read_text())
     return Block(verilog=(folder / "block.v").read_text(), **known)
 
@@ -133,7 +166,7 @@ def build_top(block: Block) -> Path:
     flags = [*VERILATOR_FLAGS, *MAKE_FLAGS]
     model = {"verilog": block.sha256, "flags": flags, **toolchain_key()}
     sources = [hashlib.sha256(path.read_bytes()).hexdigest() for path in SOURCES]
-    return cached_build(f"top-{block.top}", {**model, "sources": sources}, make) / "Vtop"
+    return cached_build(block.top, {**model, "sources": sources}, make) / "Vtop"
 
 
 class SimulatedPort:
