@@ -102,8 +102,9 @@ class RankScan(wiring.Component):
     the remaining rank, then one bin a cycle with ``valid``. ``take`` lowers the remaining rank by
     one: after the last digit it is the number of places among the equals.
 
-    Latency: ``found`` is high with the bin that holds the rank (combinational); ``remaining`` is
-    valid 1 cycle later. Throughput: one bin a cycle.
+    Latency: ``searching`` is high with every bin up to the one that holds the rank (so a register
+    enabled by it ends with that digit, and no comparison stands before its enable); ``remaining``
+    is valid 1 cycle after that bin. Throughput: one bin a cycle.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ class RankScan(wiring.Component):
     load: In(1), with rank: In(range(limit + 1)), 1..limit.
     arm, take: In(1).
     valid: In(1), with count: In(range(limit + 1)).
-    found: Out(1).
+    searching: Out(1), from registers and ``valid``.
     remaining: Out(range(limit + 1)).
     """
 
@@ -129,25 +130,28 @@ class RankScan(wiring.Component):
                 "take": In(1),
                 "valid": In(1),
                 "count": In(count),
-                "found": Out(1),
+                "searching": Out(1),
                 "remaining": Out(count),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        searching = Signal()
+        armed, found = Signal(), Signal()
         beyond = Signal(signed(bits_for(self.limit) + 1))
         m.d.comb += [
-            beyond.eq(self.remaining - Mux(self.take, 1, self.count)),
-            self.found.eq(self.valid & searching & (beyond <= 0)),
+            self.searching.eq(self.valid & armed),
+            beyond.eq(self.remaining - self.count),
+            found.eq(self.searching & (beyond <= 0)),
         ]
         with m.If(self.load):
             m.d.sync += self.remaining.eq(self.rank)
-        with m.Elif(self.take | (self.valid & searching & ~self.found)):
+        with m.Elif(self.take):
+            m.d.sync += self.remaining.eq(self.remaining - 1)
+        with m.Elif(self.searching & ~found):
             m.d.sync += self.remaining.eq(beyond)
         with m.If(self.arm):
-            m.d.sync += searching.eq(1)
-        with m.Elif(self.found):
-            m.d.sync += searching.eq(0)
+            m.d.sync += armed.eq(1)
+        with m.Elif(found):
+            m.d.sync += armed.eq(0)
         return m

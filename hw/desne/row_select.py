@@ -150,7 +150,7 @@ class RowSelect(wiring.Component):
             rank_scan.valid.eq(control.answer),
             rank_scan.count.eq(Array(answers)[control.work_bank]),
         ]
-        with m.If(rank_scan.found):
+        with m.If(rank_scan.searching):
             for number, part in enumerate((threshold.high, threshold.middle, threshold.low)):
                 with m.If(control.answer_phase == number):
                     m.d.sync += part.eq(control.answer_bin)
