@@ -118,7 +118,7 @@ class Drop(wiring.Component):
         ]
         with m.If(self.find):
             m.d.sync += some.eq(self.drop != 0)
-        with m.If(rank_scan.found):
+        with m.If(rank_scan.searching):
             m.d.sync += threshold.eq(answered_bin)
 
         # ---- check, cycle 0: address; cycle 1: the memory answers; cycle 2: a register behind it
