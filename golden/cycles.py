@@ -43,7 +43,7 @@ def cut_block_cycles(n: int, distance_width: int) -> int:
 
 def lane_latency(distance_width: int) -> int:
     """From a neighbour to its weight, and from the last neighbour of a row to its sums."""
-    return 7 + _multiply_latency(distance_width, 16) + _EXP2_LATENCY
+    return 8 + _multiply_latency(distance_width, 16) + _EXP2_LATENCY
 
 
 def entropy_latency(most_neighbours: int) -> int:

@@ -86,7 +86,7 @@ class AffinityLane(wiring.Component):
     delta: In(array of groups of range(F * 255^2 + 1)), the neighbour of each row.
     mantissa: In(array of groups of U1.15, 2^15..2^16 - 1). octave: In(array of groups of 0..31).
     scale: In(array of groups of U1.16), 1/S without its exponent. excess: In(array of groups),
-    floor(log2 S) - 16. Both are read from `latency` - 3 cycles after the neighbour on.
+    floor(log2 S) - 16. Both are read from `latency` - 4 cycles after the neighbour on.
     sums: Out(1), total and moment are new. total: Out, U.16. moment: Out, U.24.
     weighed: Out(1), with weight: Out(8), U0.8, and group.
     """
@@ -118,10 +118,10 @@ class AffinityLane(wiring.Component):
 
     @staticmethod
     def latency_of(config: Configuration) -> int:
-        """Operands, product, two shifts, saturation, exp2, product, sum or shift, result."""
+        """Operands, product, shifts, saturation, exp2, operands, product, sum or shift, result."""
         first = multiply_latency(config.distance_width, MANTISSA_WIDTH)
         second = multiply_latency(AFFINITY_WIDTH, SCALE_WIDTH)
-        return 1 + first + 2 + 1 + Exp2.latency + second + 2
+        return 1 + first + 2 + 1 + Exp2.latency + 1 + second + 2
 
     def elaborate(self, platform):
         m = Module()
@@ -159,14 +159,14 @@ class AffinityLane(wiring.Component):
         cycle = 1 + exponent.latency + 3 + Exp2.latency
         # w meets its t, or the scale of its row
         exponents = delayed(m, t, Exp2.latency, "t")
-        m.d.comb += [
+        m.d.sync += [
             product.left.eq(exp2.w),
             product.right.eq(
                 Mux(tags[cycle].weigh, Array(self.scale)[tags[cycle].group], exponents)
             ),
         ]
-        w = delayed(m, exp2.w, product.latency, "w")
-        cycle += product.latency
+        w = delayed(m, exp2.w, 1 + product.latency, "w")
+        cycle += 1 + product.latency
         tag = tags[cycle]
         # sums of the row
         total, moment = Signal.like(self.total), Signal.like(self.moment)

@@ -54,7 +54,7 @@ class BetaSearch(wiring.Component):
     have a queue with credits, rows one register; either holds up the next block when it is full.
 
     Latency: with G = R / lanes groups of rows, slot = max(k, lanes) and loop = k + lanes +
-    lane latency + test latency + 2 cycles (k + 30 in preset edge), a block takes 13 * max(G * slot,
+    lane latency + test latency + 2 cycles (k + 33 in preset edge), a block takes 13 * max(G * slot,
     loop) + (G - 1) * slot + loop + G * k + 2 cycles when nothing stalls: 14 passes over the
     neighbours and one to weigh them. Throughput: one block in that time.
 

@@ -28,9 +28,9 @@ class Calibrate(wiring.Component):
     that is not taken holds up the stage behind it, and in the end ``distances``. Rows i >= n of the
     last block come out as zeros.
 
-    Latency and throughput: golden.cycles.calibrate_cycles, asserted by a test. A block takes about
-    3*n + 522 cycles in the cut and 28*k + 170 in the search of preset edge, whichever is more; the
-    time does not depend on the data.
+    Latency and throughput: golden.cycles.calibrate_cycles, asserted by a test. In preset edge a
+    block takes 3*n + 522 cycles in the cut and, with k >= 33, 30*k + 35 in the search; the longer
+    one counts. The time does not depend on the data.
 
     Parameters
     ----------
