@@ -23,6 +23,7 @@ WAIVED = (
     "-Wno-WIDTHTRUNC",  # Yosys writes the selection of a bit as a shift and keeps the lowest bit
     "-Wno-UNSIGNED",  # range checks that a configuration makes constant
     "-Wno-WIDTHTRUNC",  # and the narrowing of what a bit_select shifts down
+    "-Wno-CASEOVERLAP",  # Amaranth's Switch takes the first pattern that matches, as casez does
     "-Wno-CASEINCOMPLETE",  # Amaranth assigns a default before a switch on the state
 )
 """Warnings of Verilator that generated Verilog may give; all others are errors."""
