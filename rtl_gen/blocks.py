@@ -21,6 +21,7 @@ from hw.desne.reduce import Reduce
 from hw.desne.sample import Sample
 from hw.register_block import RegisterBlock
 from hw.registers import ADDRESS_WIDTH
+from hw.top import Top
 from rtl_gen.verilog import Block, generate, top_name
 
 Factory = Callable[[Configuration], wiring.Component]
@@ -42,6 +43,7 @@ BLOCKS: dict[str, Factory] = {
     "registers": RegisterBlock,
     "embed": Embed,
     "sample": Sample,
+    "top": Top,
 }
 """log2 and reciprocal are as wide as `calibrate` uses them: x is a row's sum of weights."""
 
