@@ -128,13 +128,8 @@ class Drop(wiring.Component):
         checked = delayed(m, self.check, self.latency, "checked", reset_less=False)
         below, same = Signal(), Signal()
         m.d.sync += [below.eq(some & (stored < threshold)), same.eq(some & (stored == threshold))]
-        places, take = Signal.like(rank_scan.remaining), Signal()
         m.d.comb += [
-            take.eq(checked & same & (places != 0)),
-            self.keep.eq(checked & ~below & ~take),
+            rank_scan.take.eq(checked & same & (rank_scan.remaining != 0)),
+            self.keep.eq(checked & ~below & ~rank_scan.take),
         ]
-        with m.If(self.done):
-            m.d.sync += places.eq(rank_scan.remaining)
-        with m.Elif(take):
-            m.d.sync += places.eq(places - 1)
         return m
