@@ -95,7 +95,7 @@ def calibrate_cycles(
 
 def distance_latency(rows: int, byte_lanes: int) -> int:
     """From the last beat of a sample to its distances; the beat reaches two rows a cycle."""
-    return 6 + byte_lanes.bit_length() + ceil(rows / 2)
+    return 7 + byte_lanes.bit_length() + ceil(rows / 2)
 
 
 def affinity_cycles(n: int, k: int, rows: int, *, beats: int, byte_lanes: int, **settings) -> int:

@@ -34,7 +34,7 @@ class Distance(wiring.Component):
     n * beats beats for each block, once that block is held and while a result's place is free
     (hw/stream.py); the arithmetic never stops. Every ready and every valid comes from registers.
 
-    Latency: `latency` = 7 + log2(lanes) + ceil(rows / 2) cycles from a sample's last passing beat
+    Latency: `latency` = 8 + log2(lanes) + ceil(rows / 2) cycles from a sample's last passing beat
     to its distances, when they are taken at once. A block's first passing beat can follow its last
     held beat after 2 cycles. Throughput: one passing beat a cycle, without a bubble between samples
     or blocks.

@@ -35,7 +35,7 @@ class DistanceArray(wiring.Component):
     written in every cycle with a bit of `write` set, and the passing beat two cycles later, or any
     after that, can be compared with it.
 
-    Latency: `latency` = 5 + log2(lanes) + ceil(rows / 2) cycles from a sample's last beat to its
+    Latency: `latency` = 6 + log2(lanes) + ceil(rows / 2) cycles from a sample's last beat to its
     distances, which stay until the next sample's first beat gets there. Throughput: one beat a
     cycle.
 

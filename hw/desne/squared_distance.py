@@ -28,7 +28,7 @@ class SquaredDistance(wiring.Component):
 
     Flow control: none; a and b are taken in every cycle.
 
-    Latency: `latency` cycles, 4 + log2(lanes). Throughput: one result a cycle.
+    Latency: `latency` cycles, 5 + log2(lanes). Throughput: one result a cycle.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class SquaredDistance(wiring.Component):
     @staticmethod
     def latency_for(lanes: int) -> int:
         """Latency in cycles with so many lanes."""
-        return 4 + lanes.bit_length() - 1
+        return 5 + lanes.bit_length() - 1
 
     def elaborate(self, platform):
         m = Module()
@@ -66,10 +66,12 @@ class SquaredDistance(wiring.Component):
         brackets, products = [], []
         for lane in range(self.lanes):
             a, b = self.a[lane], self.b[lane]
-            # cycle 0: absolute difference
-            difference = register(f"difference_{lane}", Mux(a < b, b - a, a - b)[:8])
+            # cycle 0: the difference both ways; cycle 1: the one that is not negative
+            forward = register(f"forward_{lane}", a - b)
+            backward = register(f"backward_{lane}", (b - a)[:8])
+            difference = register(f"difference_{lane}", Mux(forward[8], backward, forward[:8]))
             low, high = difference[:4], difference[4:]
-            # cycle 1: the tables
+            # cycle 2: the tables
             squares = [
                 register(f"square_{lane}_{k}", lookup(nibble, lambda v: v * v))
                 for k, nibble in enumerate((low, high))
@@ -79,7 +81,7 @@ class SquaredDistance(wiring.Component):
                 register(f"half_{lane}_{k}", lookup(Cat(high, low[2 * k : 2 * k + 2]), _product))
                 for k in range(2)
             ]
-            # cycle 2: join the halves
+            # cycle 3: join the halves
             products.append(register(f"product_{lane}", halves[0] + (halves[1] << 2), 15 * 15))
 
         def level(name: str, terms: list[Signal], maximum: int) -> list[Signal]:
@@ -88,7 +90,7 @@ class SquaredDistance(wiring.Component):
                 for i in range(0, len(terms), 2)
             ]
 
-        # cycles 2 (brackets) and 3 (products), and on to one of each: a level a cycle
+        # cycles 3 (brackets) and 4 (products), and on to one of each: a level a cycle
         count = 1
         while len(brackets) > 1:
             count *= 2

@@ -147,7 +147,7 @@ def test_named_cases(seed):
 
 
 def test_full_tile_of_tiny(seed):
-    run("full_tile", "tiny", seed, latency=10)
+    run("full_tile", "tiny", seed, latency=11)
 
 
 def test_real_samples_on_tiny(seed):
@@ -160,7 +160,7 @@ def test_reset_anywhere(seed):
 
 @pytest.mark.slow
 def test_full_tile_of_edge(seed):
-    run("full_tile", "edge", seed, latency=15)
+    run("full_tile", "edge", seed, latency=16)
 
 
 @pytest.mark.slow

@@ -159,7 +159,7 @@ def test_throughput_and_latency(shape, seed):
     assert passing[0] - block_ends == 2
     last_beats = passing[job.beats - 1 :: job.beats]
     assert (np.array(run.cycles["distances"]) - last_beats == run.dut.latency).all()
-    assert run.dut.latency == 7 + config.lanes.bit_length() - 1 + (config.rows + 1) // 2
+    assert run.dut.latency == 8 + config.lanes.bit_length() - 1 + (config.rows + 1) // 2
     if shape == "tiny":
         assert len(passing) / (passing[-1] - run.cycles["held"][0] + 1) >= 0.99
 
