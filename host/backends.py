@@ -12,8 +12,8 @@ import numpy as np
 
 from golden.desne import Parameters, TileResult, run_tile
 from golden.desne.reduce import ReduceTable, reduce
-from host.driver import Driver
-from host.errors import SelectionError
+from host.driver import Driver, DriverError
+from host.errors import HardwareError, SelectionError
 
 if TYPE_CHECKING:
     from verif.sim.top import SimulatedPort
@@ -37,8 +37,10 @@ class Backend(Protocol):
 
     def run_tile(
         self, samples: np.ndarray, table: ReduceTable, parameters: Parameters, budget: int
-    ) -> TileResult:
-        """See golden.desne.run_tile."""
+    ) -> tuple[TileResult, dict[str, int]]:
+        """See golden.desne.run_tile; and the hardware's counters by name, if there are any.
+
+        Raises HardwareError when the hardware fails."""
         ...
 
     def close(self) -> None:
@@ -56,9 +58,9 @@ class GoldenBackend:
 
     def run_tile(
         self, samples: np.ndarray, table: ReduceTable, parameters: Parameters, budget: int
-    ) -> TileResult:
-        """See golden.desne.run_tile."""
-        return run_tile(samples, table, parameters, budget)
+    ) -> tuple[TileResult, dict[str, int]]:
+        """See golden.desne.run_tile; no counters."""
+        return run_tile(samples, table, parameters, budget), {}
 
     def close(self) -> None:
         """Nothing is held."""
@@ -117,14 +119,8 @@ class RtlBackend:
 
     def run_tile(
         self, samples: np.ndarray, table: ReduceTable, parameters: Parameters, budget: int
-    ) -> TileResult:
-        """See golden.desne.run_tile; raises DriverError or SimulationError if hardware fails."""
-        return self.run_tile_counted(samples, table, parameters, budget)[0]
-
-    def run_tile_counted(
-        self, samples: np.ndarray, table: ReduceTable, parameters: Parameters, budget: int
     ) -> tuple[TileResult, dict[str, int]]:
-        """The same, and the job's counters by name; none for a tile of one sample."""
+        """See Backend; a tile of one sample has no counters."""
         if len(samples) == 1:
             return run_tile(samples, table, parameters, budget), {}
         with self._accelerator() as (driver, port):
@@ -146,6 +142,13 @@ class RtlBackend:
         with self._accelerator():
             pass
 
+    @property
+    def built(self) -> bool:
+        """Whether the simulator is there already."""
+        from verif.sim.top import is_built
+
+        return is_built(self.config)
+
     def close(self) -> None:
         """Ends the simulators."""
         while self._all:
@@ -154,15 +157,20 @@ class RtlBackend:
     @contextmanager
     def _accelerator(self) -> Iterator[tuple[Driver, SimulatedPort]]:
         """One that no other thread uses; after an exception it is not used again."""
-        try:
-            pair = self._idle.get_nowait()
-        except Empty:
-            from verif.sim.top import SimulatedPort
+        from verif.sim.build import BuildError
+        from verif.sim.simulator import SimulationError
+        from verif.sim.top import SimulatedPort
 
-            port = SimulatedPort(self.config)
-            self._all.append(port)
-            pair = Driver(port), port
-        yield pair
+        try:
+            try:
+                pair = self._idle.get_nowait()
+            except Empty:
+                port = SimulatedPort(self.config)
+                self._all.append(port)
+                pair = Driver(port), port
+            yield pair
+        except (BuildError, DriverError, SimulationError, OSError) as error:
+            raise HardwareError(f"hardware {self.config.name}: {error}") from error
         self._idle.put(pair)
 
 

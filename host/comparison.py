@@ -2,19 +2,22 @@
 """The same tiles through the golden model and the hardware, value by value."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from rich.table import Table
 
-from golden.desne import TileResult
-from host.backends import GoldenBackend, RtlBackend
+from golden.desne import TileResult, run_tile
+from host.backends import DEFAULT_PRESET, RtlBackend
 from host.console import console
 from host.datasets import Dataset
 from host.errors import SelectionError
-from host.selection import Options, in_parallel, make_plan
+from host.files import HARDWARE_FORMAT
+from host.selection import Options, Plan, Tile, make_plan, run_tiles
 from rtl_gen.interface import COUNTED
 
 PHASES = {
@@ -30,8 +33,13 @@ PHASES = {
 
 @dataclass(frozen=True, kw_only=True)
 class TileComparison:
-    """One tile. values, wrong: by what was compared. first: a sentence on the first difference."""
+    """One tile.
 
+    name: what to call it. samples: in it. values, wrong: numbers compared and differing, by the
+    names of PHASES. first: a sentence on the first difference, or "". counters: the hardware's.
+    """
+
+    name: str
     samples: int
     values: dict[str, int]
     wrong: dict[str, int]
@@ -43,46 +51,95 @@ class TileComparison:
 class Comparison:
     """All tiles that were compared.
 
-    config, tool: the hardware and what ran it. tiles: how many. samples: in them. values, wrong:
-    numbers compared and differing, by the names of PHASES. counters: sums of the hardware's.
-    first: a sentence on the first difference, or "".
+    config, tool: the hardware and what ran it.
     """
 
     config: str
     tool: str
-    tiles: int
-    samples: int
-    values: Counter[str]
-    wrong: Counter[str]
-    counters: Counter[str]
-    first: str
+    tiles: tuple[TileComparison, ...]
+
+    @property
+    def samples(self) -> int:
+        """Samples in the tiles."""
+        return sum(tile.samples for tile in self.tiles)
+
+    @cached_property
+    def values(self) -> Counter[str]:
+        """Numbers compared, by the names of PHASES."""
+        return _total(tile.values for tile in self.tiles)
+
+    @cached_property
+    def wrong(self) -> Counter[str]:
+        """Numbers that differ, by the names of PHASES."""
+        return _total(tile.wrong for tile in self.tiles)
+
+    @cached_property
+    def counters(self) -> Counter[str]:
+        """Sums of the hardware's counters."""
+        return _total(tile.counters for tile in self.tiles)
 
     @property
     def mismatches(self) -> int:
         """Numbers that differ."""
-        return sum(self.wrong.values())
+        return self.wrong.total()
+
+    @property
+    def first(self) -> str:
+        """A sentence on the first difference, or ""."""
+        return next((f"{tile.name}: {tile.first}" for tile in self.tiles if tile.first), "")
+
+    def document(self) -> dict[str, Any]:
+        """For hardware.json and the report."""
+        tiles = [
+            {
+                "name": tile.name,
+                "samples": tile.samples,
+                "values": sum(tile.values.values()),
+                "mismatches": sum(tile.wrong.values()),
+                "counters": tile.counters,
+            }
+            for tile in self.tiles
+        ]
+        return {
+            "format": HARDWARE_FORMAT,
+            "config": self.config,
+            "tool": self.tool,
+            "tiles": tiles,
+            "values": {name: self.values[name] for name in PHASES},
+            "mismatches": {name: self.wrong[name] for name in PHASES},
+            "counters": dict(self.counters),
+            "first_mismatch": self.first,
+        }
+
+
+def _total(parts: Iterable[dict[str, int]]) -> Counter[str]:
+    total = Counter[str]()
+    for part in parts:
+        total.update(part)
+    return total
 
 
 def compare_tile(
-    got: TileResult, want: TileResult, counters: dict[str, int] | None = None
+    name: str, got: TileResult, want: TileResult, counters: dict[str, int] | None = None
 ) -> TileComparison:
-    """got: of the hardware. want: of the golden model."""
+    """got: of the hardware, with its counters. want: of the golden model."""
     values, wrong, first = {}, {}, ""
-    for name in PHASES:
-        a, b = (np.asarray(getattr(result, name)) for result in (got, want))
-        values[name] = b.size
+    for what in PHASES:
+        a, b = (np.asarray(getattr(result, what)) for result in (got, want))
+        values[what] = b.size
         if a.shape != b.shape:
-            wrong[name] = b.size
-            text = f"{name} has shape {a.shape}, golden has {b.shape}"
+            wrong[what] = b.size
+            text = f"{what} has shape {a.shape}, golden has {b.shape}"
         else:
             places = np.argwhere(a != b)
-            wrong[name] = len(places)
+            wrong[what] = len(places)
             if not len(places):
                 continue
             at = tuple(map(int, places[0]))
-            text = f"{_place(name, at)} is {a[at]}, golden has {b[at]}"
+            text = f"{_place(what, at)} is {a[at]}, golden has {b[at]}"
         first = first or text
     return TileComparison(
+        name=name,
         samples=len(want.coordinates),
         values=values,
         wrong=wrong,
@@ -114,53 +171,35 @@ def compare_backends(
     """
     if tiles_compared is not None and tiles_compared < 1:
         raise SelectionError(f"tiles compared {tiles_compared} must be at least 1")
-    golden = GoldenBackend()
-    with closing(RtlBackend(options.preset or "edge")) as hardware:
+    with closing(RtlBackend(options.preset or DEFAULT_PRESET)) as hardware:
         plan = make_plan(dataset, options, hardware)
         entries = plan.entries
         if tiles_compared is not None and tiles_compared < len(entries):
             places = np.linspace(0, len(entries) - 1, tiles_compared).round().astype(int)
             entries = [entries[place] for place in places]
         on_start(len(entries))
+        tiles = run_tiles(dataset, plan, entries, hardware, options.jobs, on_tile)
+        return compare_with_golden(dataset, plan, tiles, hardware)
 
-        def run(entry: tuple[int, np.ndarray, int]) -> TileComparison:
-            _, indices, budget = entry
-            samples = dataset.x_train[indices].reshape(len(indices), -1)
-            job = samples, plan.table, plan.parameters, budget
-            want = golden.run_tile(*job)
-            got, counters = hardware.run_tile_counted(*job)
-            return compare_tile(got, want, counters)
 
-        compared = in_parallel(run, entries, options.jobs, on_tile)
-        tool = hardware.tool
-    labels = [label for label, _, _ in entries]
-    totals = {name: Counter[str]() for name in ("values", "wrong", "counters")}
-    for tile in compared:
-        for name, total in totals.items():
-            total.update(getattr(tile, name))
-    first = next(
-        (
-            f"tile {number} (class {labels[number]}): {tile.first}"
-            for number, tile in enumerate(compared)
-            if tile.first
-        ),
-        "",
-    )
-    return Comparison(
-        config=hardware.config.name,
-        tool=tool,
-        tiles=len(compared),
-        samples=sum(tile.samples for tile in compared),
-        first=first,
-        **totals,
-    )
+def compare_with_golden(
+    dataset: Dataset, plan: Plan, tiles: list[Tile], hardware: RtlBackend
+) -> Comparison:
+    """Compares `tiles`, which the hardware computed as the plan says, with the golden model."""
+    compared = []
+    for number, tile in enumerate(tiles):
+        samples = dataset.x_train[tile.indices].reshape(len(tile.indices), -1)
+        want = run_tile(samples, plan.table, plan.parameters, tile.budget)
+        name = f"tile {number} (class {tile.label})"
+        compared.append(compare_tile(name, tile.result, want, tile.counters))
+    return Comparison(config=hardware.config.name, tool=hardware.tool, tiles=tuple(compared))
 
 
 def print_comparison(comparison: Comparison) -> None:
     """The counts of values and cycles, and the first difference if there is one."""
     table = Table(
         title=f"Hardware {comparison.config} ({comparison.tool}) against golden: "
-        f"{comparison.tiles:,} tiles, {comparison.samples:,} samples",
+        f"{len(comparison.tiles):,} tiles, {comparison.samples:,} samples",
         title_justify="left",
     )
     for name, justify in (("phase", "left"), ("values", "left")):
@@ -171,7 +210,7 @@ def print_comparison(comparison: Comparison) -> None:
         counts = (comparison.values[name], comparison.wrong[name])
         table.add_row(phase, name, *(f"{count:,}" for count in counts))
     table.add_section()
-    counts = (sum(comparison.values.values()), comparison.mismatches)
+    counts = (comparison.values.total(), comparison.mismatches)
     table.add_row("all", "", *(f"{count:,}" for count in counts))
     console.print(table)
 

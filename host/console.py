@@ -2,13 +2,15 @@
 """What the commands show: progress bars on standard error, results on standard output."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from host.backends import RtlBackend, make_backend
 
 console = Console()
 
@@ -20,6 +22,15 @@ def work_progress(title: str) -> Iterator[tuple[Callable[[int], None], Callable[
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
         task = progress.add_task(title, total=None)
         yield (lambda total: progress.update(task, total=total)), (lambda: progress.advance(task))
+
+
+def prepare(backend: str, preset: str | None = None) -> None:
+    """Compiles the simulator that `backend` needs, unless it is there, and says so meanwhile."""
+    with closing(make_backend(backend, preset)) as made:
+        if isinstance(made, RtlBackend) and not made.built:
+            text = f"Compiling the simulator of {made.config.name}: minutes, the first time only"
+            with Console(stderr=True).status(text):
+                made.build()
 
 
 def print_selection(document: dict[str, Any], path: Path) -> None:

@@ -2,13 +2,23 @@
 """The whole way once, on real digits: select, check the hardware, train, report."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 from host import datasets
-from host.console import console, percent, points, print_results, print_selection, work_progress
+from host.backends import RtlBackend
+from host.comparison import Comparison, compare_with_golden, print_comparison
+from host.console import (
+    console,
+    percent,
+    points,
+    prepare,
+    print_results,
+    print_selection,
+    work_progress,
+)
 from host.errors import UserError
 from host.files import as_json, write_whole
-from host.hardware import compare_hardware
 from host.report import write_report
 from host.selection import Options, Selection, select
 from host.trainer.comparison import compare
@@ -36,21 +46,17 @@ def run(folder: Path) -> bool:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: give --out the name of a folder")
     dataset = datasets.load("digits")
-    _step(
-        1, f"Select {KEEP:.0%} of the digits with DE-SNE, {SEEDS} seeds and {len(DROPS)} settings"
-    )
-    made = {drop: _select(dataset, drop, folder) for drop in DROPS}
-    shown = made[DROPS[0]][0]
-    print_selection(shown.document, folder / _name(DROPS[0], 1))
-
-    _step(
-        2, "Run the distance and calibrate hardware on the same samples in Verilator, and compare"
-    )
-    console.print("The first run compiles the simulator, which takes a while.", highlight=False)
-    with work_progress("Tiles through the hardware") as (on_start, on_tile):
-        on_start(len(shown.tiles))
-        hardware = compare_hardware(shown, CONFIG, on_tile)
+    _step(1, f"Select {KEEP:.0%} of the digits in the generated hardware, and compare with golden")
+    shown, comparison = _in_hardware(dataset)
+    hardware = comparison.document()
     write_whole(folder / "hardware.json", as_json(hardware))
+    print_comparison(comparison)
+
+    _step(2, f"Select with the golden model, {SEEDS} seeds and {len(DROPS)} settings")
+    made = {drop: _select(dataset, drop, folder) for drop in DROPS}
+    made[DROPS[0]][0] = shown
+    shown.write(folder / _name(DROPS[0], 1))
+    print_selection(shown.document, folder / _name(DROPS[0], 1))
 
     _step(3, "Train on the selections, on random samples and on all, one recipe")
     with work_progress("Training and testing") as (on_start, on_run):
@@ -62,12 +68,21 @@ def run(folder: Path) -> bool:
 
     _step(4, "Write the report")
     write_report(folder / "report.html", dataset, shown, results, hardware)
-    total = hardware["total"]
-    _summary(results, total, shown, folder / "report.html", time.monotonic() - begun)
-    if total["mismatches"]:
-        text = f"The hardware DIFFERS from the golden model: {hardware['first_mismatch']}"
+    _summary(results, comparison, shown, folder / "report.html", time.monotonic() - begun)
+    if comparison.mismatches:
+        text = f"The hardware DIFFERS from the golden model: {comparison.first}"
         console.print(text, style="bold white on red", highlight=False)
-    return not total["mismatches"]
+    return not comparison.mismatches
+
+
+def _in_hardware(dataset: datasets.Dataset) -> tuple[Selection, Comparison]:
+    """The selection that is shown, every index of it chosen by the generated Verilog."""
+    prepare("rtl", CONFIG)
+    options = Options(keep=KEEP, drop=DROPS[0], backend="rtl", preset=CONFIG)
+    with work_progress("Tiles through the hardware") as (on_start, on_tile):
+        shown = select(dataset, options, on_start, on_tile)
+    with closing(RtlBackend(CONFIG)) as hardware:
+        return shown, compare_with_golden(dataset, shown.plan, shown.tiles, hardware)
 
 
 def _name(drop: float, seed: int) -> str:
@@ -90,7 +105,7 @@ def _step(number: int, text: str) -> None:
 
 
 def _summary(
-    results: dict, total: dict[str, int], shown: Selection, report: Path, seconds: float
+    results: dict, comparison: Comparison, shown: Selection, report: Path, seconds: float
 ) -> None:
     console.print("\nThe figures that matter", style="bold")
     for row in results["rows"]:
@@ -100,8 +115,9 @@ def _summary(
         console.print(f"  {row['name']:<24}{text}", highlight=False, soft_wrap=True)
     traffic = shown.document["traffic"]
     share = traffic["selection_bytes"] / traffic["all_samples_bytes"]
+    values = comparison.values.total()
     for name, text in (
-        ("hardware", f"{total['values']:,} values compared, {total['mismatches']:,} mismatches"),
+        ("hardware", f"{values:,} values compared, {comparison.mismatches:,} mismatches"),
         ("bytes that travel", f"{share:.1%} of those of all samples"),
         ("time", f"{seconds:.0f} s"),
         ("report", str(report)),

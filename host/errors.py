@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user did wrong, told in one sentence: a command prints it and exits with status 2."""
+"""What went wrong, told in one sentence; a command prints it and ends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,11 +25,18 @@ class TrainingError(UserError):
     """A training run that cannot be done."""
 
 
+class HardwareError(RuntimeError):
+    """The generated hardware, or what simulates it, failed. The message says how."""
+
+
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """Turns a UserError inside a command into its sentence on standard error and exit status 2."""
+    """Turns an error inside a command into its sentence on standard error.
+
+    The exit status is 2 for a UserError and 1 for a HardwareError.
+    """
     try:
         yield
-    except UserError as error:
+    except (UserError, HardwareError) as error:
         Console(stderr=True).print(Text(f"error: {error}", style="bold red"), soft_wrap=True)
-        raise typer.Exit(2) from None
+        raise typer.Exit(2 if isinstance(error, UserError) else 1) from None

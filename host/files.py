@@ -11,6 +11,7 @@ from host.errors import UserError
 
 RESULTS_FORMAT = "near-memory-sampling training"
 RESULTS_VERSION = 1
+HARDWARE_FORMAT = "near-memory-sampling hardware comparison"
 
 
 def check_writable(path: Path) -> None:

@@ -67,19 +67,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile: its class, its samples (ascending indices), its budget and what came out."""
+    """One tile: its class, its samples (ascending indices), its budget and what came out.
+
+    counters: of the hardware, by name; empty when golden computed the tile.
+    """
 
     label: int
     indices: np.ndarray
     budget: int
     result: TileResult
-
-
-@dataclass(frozen=True)
-class Selection(SelectionFile):
-    """A selection with the tiles it was made from."""
-
-    tiles: list[Tile]
+    counters: dict[str, int]
 
 
 def class_members(dataset: Dataset, limit: int | None) -> dict[int, np.ndarray]:
@@ -109,6 +106,14 @@ class Plan:
     table: ReduceTable
 
 
+@dataclass(frozen=True)
+class Selection(SelectionFile):
+    """A selection with the tiles it was made from and the plan they follow."""
+
+    tiles: list[Tile]
+    plan: Plan
+
+
 def make_plan(dataset: Dataset, options: Options, backend: Backend) -> Plan:
     """The tiles, and what is asked of them; SelectionError for what cannot be done."""
     backend.check(
@@ -136,14 +141,7 @@ def select(
     with closing(make_backend(options.backend, options.preset)) as backend:
         plan = make_plan(dataset, options, backend)
         on_start(len(plan.entries))
-
-        def run(entry: tuple[int, np.ndarray, int]) -> Tile:
-            label, indices, budget = entry
-            samples = dataset.x_train[indices].reshape(len(indices), -1)
-            result = backend.run_tile(samples, plan.table, plan.parameters, budget)
-            return Tile(label, indices, budget, result)
-
-        tiles = in_parallel(run, plan.entries, options.jobs, on_tile)
+        tiles = run_tiles(dataset, plan, plan.entries, backend, options.jobs, on_tile)
     indices = np.sort(np.concatenate([tile.indices[tile.result.chosen] for tile in tiles]))
     document = make_document(
         dataset,
@@ -155,7 +153,26 @@ def select(
         plan.members,
         indices,
     )
-    return Selection(indices, document, tiles)
+    return Selection(indices, document, tiles, plan)
+
+
+def run_tiles(
+    dataset: Dataset,
+    plan: Plan,
+    entries: list[tuple[int, np.ndarray, int]],
+    backend: Backend,
+    jobs: int | None,
+    on_tile: Callable[[], None],
+) -> list[Tile]:
+    """Computes these entries of the plan, `jobs` tiles at a time."""
+
+    def run(entry: tuple[int, np.ndarray, int]) -> Tile:
+        label, indices, budget = entry
+        samples = dataset.x_train[indices].reshape(len(indices), -1)
+        result, counters = backend.run_tile(samples, plan.table, plan.parameters, budget)
+        return Tile(label, indices, budget, result, counters)
+
+    return in_parallel(run, entries, jobs, on_tile)
 
 
 def in_parallel(

@@ -41,7 +41,7 @@ def compare(
     with one_sentence():
         from host import datasets, selection
         from host.comparison import compare_backends, print_comparison
-        from host.console import work_progress
+        from host.console import prepare, work_progress
 
         options = selection.Options(
             keep=keep,
@@ -60,6 +60,7 @@ def compare(
             jobs=jobs,
         )
         dataset = datasets.load(data)
+        prepare(options.backend, options.preset)
         with work_progress("Tiles through both") as (on_start, on_tile):
             comparison = compare_backends(dataset, options, tiles_compared, on_start, on_tile)
     print_comparison(comparison)

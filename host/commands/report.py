@@ -30,14 +30,14 @@ def report(
     """
     with one_sentence():
         from host import datasets
-        from host.files import check_writable, read_json
-        from host.report import read_results, remake, write_report
+        from host.files import check_writable
+        from host.report import read_hardware, read_results, remake, write_report
         from host.selection_file import read_selection
 
         check_writable(out)
         dataset = datasets.load(data)
         document = read_selection(selection, dataset).document
         trained = None if results is None else read_results(results, dataset)
-        compared = None if hardware is None else read_json(hardware, "the hardware comparison")
+        compared = None if hardware is None else read_hardware(hardware)
         write_report(out, dataset, remake(dataset, document), trained, compared)
         typer.echo(f"Written: {out}")

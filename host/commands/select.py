@@ -49,7 +49,7 @@ def select(
     """
     with one_sentence():
         from host import datasets, selection
-        from host.console import print_selection, work_progress
+        from host.console import prepare, print_selection, work_progress
         from host.files import check_writable
 
         check_writable(out)
@@ -70,6 +70,7 @@ def select(
             jobs=jobs,
         )
         dataset = datasets.load(data)
+        prepare(options.backend, options.preset)
         with work_progress("Embedding and sampling tiles") as (on_start, on_tile):
             chosen = selection.select(dataset, options, on_start, on_tile)
         chosen.write(out)

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """One self-contained HTML page about a selection: maps, images, accuracy, hardware, parameters."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from host.console import percent, points
 from host.datasets import Dataset
-from host.errors import SelectionError, TrainingError
-from host.files import RESULTS_FORMAT, read_json, write_whole
+from host.errors import SelectionError, TrainingError, UserError
+from host.files import HARDWARE_FORMAT, RESULTS_FORMAT, read_json, write_whole
 from host.report import figures, page
 from host.selection import Selection, Tile, repeat_options, select
+from rtl_gen.interface import COUNTED
 
 MAP_CAPTION = (
     "Each panel is one tile of one class. A dot is a sample, near the samples it resembles; the "
@@ -31,12 +33,23 @@ def read_results(path: Path, dataset: Dataset) -> dict[str, Any]:
     return document
 
 
+def read_hardware(path: Path) -> dict[str, Any]:
+    """The comparison that nms demo wrote; UserError when the file is something else."""
+    document = read_json(path, "the hardware comparison")
+    if document.get("format") != HARDWARE_FORMAT:
+        raise UserError(f"{path} holds no hardware comparison: give the hardware.json of nms demo")
+    return document
+
+
 def remake(dataset: Dataset, document: dict[str, Any]) -> Selection:
     """Makes the selection in `document` again, which brings its maps back.
 
+    The golden model makes it, whoever made it first.
+
     Raises SelectionError when other indices come out: then another version of the tool made it.
     """
-    again = select(dataset, repeat_options(document))
+    options = replace(repeat_options(document), backend="golden", preset=None)
+    again = select(dataset, options)
     if again.document["indices"] != document["indices"]:
         raise SelectionError(
             "the selection cannot be repeated: its parameters now give other indices, so it was "
@@ -80,9 +93,9 @@ def _headline(
         gain = f" ({points(row['minus_random'])} points to random)" if row["minus_random"] else ""
         cards.append((percent(row["mean"], None), f"test accuracy, {row['name']}{gain}"))
     if hardware is not None:
-        total = hardware["total"]
-        cards.append((f"{total['values']:,}", "hardware values compared with the golden model"))
-        cards.append((f"{total['mismatches']:,}", "of them differ"))
+        values, mismatches = (sum(hardware[name].values()) for name in ("values", "mismatches"))
+        cards.append((f"{values:,}", "hardware values compared with the golden model"))
+        cards.append((f"{mismatches:,}", "of them differ"))
     traffic = document["traffic"]
     share = traffic["selection_bytes"] / traffic["all_samples_bytes"]
     cards.append((f"{share:.1%}", "of the bytes travel to the host"))
@@ -201,12 +214,26 @@ def _rows(document: dict[str, Any]) -> str:
 
 
 def _hardware(hardware: dict[str, Any]) -> str:
-    keys = ("samples", "blocks", "rows", "values", "mismatches", "cycles")
-    rows = [
-        (part["name"], *(f"{part[key]:,}" for key in keys))
-        for part in [*hardware["tiles"], {"name": "all", **hardware["total"]}]
+    values, mismatches = hardware["values"], hardware["mismatches"]
+    counters, bad = hardware["counters"], sum(mismatches.values())
+    kinds = [(name, f"{values[name]:,}", f"{mismatches[name]:,}") for name in values]
+    kinds.append(("all", f"{sum(values.values()):,}", f"{bad:,}"))
+    tiles = [
+        (
+            tile["name"],
+            *(f"{tile[key]:,}" for key in ("samples", "values", "mismatches")),
+            f"{tile['counters'].get('cycles', 0):,}",
+        )
+        for tile in hardware["tiles"]
     ]
-    bad = hardware["total"]["mismatches"]
+    phases = [
+        (
+            phase,
+            f"{counters[f'{phase}_busy']:,}",
+            f"{counters[f'{phase}_busy'] / max(counters['cycles'], 1):.1%}",
+        )
+        for phase in COUNTED
+    ]
     text = (
         "Every value the hardware gave equals the golden model's."
         if not bad
@@ -215,12 +242,17 @@ def _hardware(hardware: dict[str, Any]) -> str:
     return page.section(
         "Hardware beside the golden model",
         page.verdict(text, good=not bad),
-        page.table(("tile", *keys), rows, range(1, 7)),
+        '<div class="pair">',
+        page.table(("values", "compared", "mismatches"), kinds, range(1, 3)),
+        page.table(("phase", "cycles", "share of the job"), phases, range(1, 3)),
+        "</div>",
+        page.table(("tile", "samples", "values", "mismatches", "cycles"), tiles, range(1, 5)),
         page.paragraph(
-            f"The Verilog of the distance and calibrate blocks, preset {hardware['config']}, ran "
-            f"on the same reduced samples in {hardware['tool']}. A block is a few rows computed "
-            f"together. Compared with == are the index and the weight of every kept neighbour, and "
-            f"the status and width of every row. A cycle is one clock of the simulated hardware.",
+            f"The Verilog of the whole accelerator, preset {hardware['config']}, ran in "
+            f"{hardware['tool']}: it read the raw samples over its memory port and wrote the "
+            f"chosen indices, which are the ones of this page. Compared with == are all that "
+            f"passed between its blocks and the indices. A cycle is one clock of the simulated "
+            f"hardware; distance and calibrate overlap.",
             "note",
         ),
     )

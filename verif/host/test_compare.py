@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden.desne import Parameters
+from golden.desne import Parameters, run_tile
 from golden.desne.reduce import make_table
 from host import datasets
 from host.backends import GoldenBackend, RtlBackend
 from host.comparison import PHASES, compare_backends, compare_tile
+from host.driver import Driver, JobTimeout
 from host.errors import SelectionError
 from host.selection import Options
 from verif.host.conftest import nms, one_sentence
@@ -57,7 +58,7 @@ def test_a_comparison_counts_everything(small: Path) -> None:
     assert whole.counters["bytes_read"] == 64 * n
     assert whole.counters["bytes_written"] == 4 * 24
     part = compare_backends(dataset, TINY, tiles_compared=2)
-    assert part.tiles == 2 < whole.tiles and part.samples < n
+    assert len(part.tiles) == 2 < len(whole.tiles) and part.samples < n
     result = nms("compare", "--data", small, "--keep", 0.2, "--preset", "tiny", *SIZES)
     assert result.exit_code == 0, result.output
     assert f"{sum(whole.values.values()):,}" in result.stdout
@@ -69,7 +70,7 @@ def test_a_difference_ends_with_status_1(small: Path, monkeypatch: pytest.Monkey
     runs = []
 
     def wrong(self, *job):
-        result = GoldenBackend().run_tile(*job)
+        result, _ = GoldenBackend().run_tile(*job)
         runs.append(result)
         if len(runs) == 2:
             weights = result.weights.copy()
@@ -77,7 +78,8 @@ def test_a_difference_ends_with_status_1(small: Path, monkeypatch: pytest.Monkey
             result = dataclasses.replace(result, weights=weights)
         return result, {}
 
-    monkeypatch.setattr(RtlBackend, "run_tile_counted", wrong)
+    monkeypatch.setattr(RtlBackend, "run_tile", wrong)
+    monkeypatch.setattr(RtlBackend, "built", True)
     arguments = ("--keep", 0.2, "--preset", "tiny", "--jobs", 1, *SIZES)
     result = nms("compare", "--data", small, *arguments)
     assert result.exit_code == 1, result.output
@@ -90,15 +92,13 @@ def test_a_difference_ends_with_status_1(small: Path, monkeypatch: pytest.Monkey
 def test_each_kind_of_value_is_compared(small: Path, name: str) -> None:
     dataset = datasets.load(str(small))
     plan_samples = dataset.x_train[:20].reshape(20, -1)
-    want = GoldenBackend().run_tile(
-        plan_samples, make_table((8, 8), 8), Parameters(perplexity=4, neighbours=8), 5
-    )
+    want = run_tile(plan_samples, make_table((8, 8), 8), Parameters(perplexity=4, neighbours=8), 5)
     values = getattr(want, name).copy()
     values.flat[-1] += 1
-    compared = compare_tile(dataclasses.replace(want, **{name: values}), want)
+    compared = compare_tile("a tile", dataclasses.replace(want, **{name: values}), want)
     assert compared.wrong == {key: int(key == name) for key in PHASES}
     assert f"is {values.flat[-1]}, golden has {getattr(want, name).flat[-1]}" in compared.first
-    short = compare_tile(dataclasses.replace(want, **{name: values[:-1]}), want)
+    short = compare_tile("a tile", dataclasses.replace(want, **{name: values[:-1]}), want)
     assert short.wrong[name] == values.size and "has shape" in short.first
 
 
@@ -133,7 +133,22 @@ def test_a_preset_needs_hardware(tmp_path: Path, small: Path) -> None:
     assert not out.exists()
 
 
+def test_hardware_that_fails(tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence and status 1, which is not the status of bad input."""
+
+    def stuck(self, *job):
+        raise JobTimeout("no interrupt within 9 cycles")
+
+    monkeypatch.setattr(Driver, "select", stuck)
+    out = tmp_path / "s.json"
+    arguments = ("--keep", 0.2, "--backend", "rtl", "--preset", "tiny", *SIZES, "--out", out)
+    result = nms("select", "--data", small, *arguments)
+    assert result.exit_code == 1 and not out.exists()
+    assert "hardware tiny: no interrupt within 9 cycles" in result.stderr
+    assert "Traceback" not in result.output
+
+
 def test_a_tile_of_one_sample() -> None:
     samples = np.full((1, 16), 7, np.uint8)
-    result = RtlBackend("tiny").run_tile(samples, make_table((16,), 8), Parameters(), 1)
-    assert result.chosen.tolist() == [0]
+    result, counters = RtlBackend("tiny").run_tile(samples, make_table((16,), 8), Parameters(), 1)
+    assert result.chosen.tolist() == [0] and not counters

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from host import datasets
+from host.files import HARDWARE_FORMAT
 from host.report import remake, write_report
 from host.selection import Options, Selection, select
+from rtl_gen.interface import COUNTED
 from verif.host.conftest import CLASSES, nms, one_sentence, save
 
 ROW = {"samples": 24, "spread": 0.01, "accuracy": [0.86, 0.88], "made_with": None}
@@ -37,13 +39,23 @@ RESULTS = {
     ],
     "tool": {"torch": "2.13.0"},
 }
-FIGURES = {"samples": 40, "blocks": 5, "rows": 40, "values": 12345, "mismatches": 0, "cycles": 678}
 HARDWARE = {
+    "format": HARDWARE_FORMAT,
     "config": "edge",
     "tool": "Verilator 5.49",
-    "tiles": [{"name": "class 0, tile 0", **FIGURES}],
-    "total": FIGURES,
-    "first_mismatch": None,
+    "tiles": [
+        {
+            "name": "tile 0 (class 0)",
+            "samples": 40,
+            "values": 12345,
+            "mismatches": 0,
+            "counters": {"cycles": 6789},
+        }
+    ],
+    "values": {"weights": 12000, "chosen": 345},
+    "mismatches": {"weights": 0, "chosen": 0},
+    "counters": {f"{phase}_busy": 678 for phase in COUNTED} | {"cycles": 6789},
+    "first_mismatch": "",
 }
 
 
@@ -86,15 +98,15 @@ def test_self_contained_and_complete(tmp_path: Path, made) -> None:
         pixels = matplotlib.image.imread(io.BytesIO(base64.b64decode(content)), format="png")
         assert pixels.min() < 0.7 < pixels.max()  # something is drawn
     assert not re.search(r"https?://|url\(", text)
-    for shown in ("87.65 %", "+1.23 ± 0.45", "12,345", "678", "Verilator 5.49", "converged"):
+    for shown in ("87.65 %", "+1.23 ± 0.45", "12,345", "10.0%", "Verilator 5.49", "converged"):
         assert shown in text
     assert "all &lt;data&gt;" in text and dataset.sha256 in text and str(tmp_path) in text
     assert "equals the golden model" in text
 
 
 def test_mismatches_are_loud(tmp_path: Path, made) -> None:
-    total = {**FIGURES, "mismatches": 3}
-    bad = {**HARDWARE, "total": total, "first_mismatch": "row 4, value 7"}
+    wrong = {"weights": 2, "chosen": 1}
+    bad = {**HARDWARE, "mismatches": wrong, "first_mismatch": "row 4, value 7"}
     write_report(tmp_path / "r.html", *made, RESULTS, bad)
     text = (tmp_path / "r.html").read_text()
     assert '<p class="bad">3 values differ; the first: row 4, value 7</p>' in text
@@ -123,6 +135,7 @@ def test_command_makes_the_maps_again(tmp_path: Path, small: Path, made) -> None
     one_sentence(nms(*command, "--results", results), "other data")
     results.write_text("{}")
     one_sentence(nms(*command, "--results", results), "no training results")
+    one_sentence(nms(*command, "--hardware", results), "no hardware comparison")
     other = {**made[1].document, "indices": [0, 1, 2]}
     selection.write_text(json.dumps(other))
     one_sentence(nms(*command), "cannot be repeated", "select again")

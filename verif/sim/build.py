@@ -43,13 +43,18 @@ def build_root() -> Path:
     return Path.home() / ".cache" / "nms"
 
 
+def build_folder(name: str, key: Mapping[str, Any]) -> Path:
+    """Where the build of this `key` (anything JSON can write) is kept, made or not."""
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+    return build_root() / "sim" / f"{name}-{digest}"
+
+
 def cached_build(name: str, key: Mapping[str, Any], make: Callable[[Path], None]) -> Path:
-    """A folder in which `make(folder)` succeeded once for this `key` (anything JSON can write).
+    """A folder in which `make(folder)` succeeded once for this `key`.
 
     Other processes that want the same build wait for it; a build that failed is made again.
     """
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
-    folder = build_root() / "sim" / f"{name}-{digest}"
+    folder = build_folder(name, key)
     done = folder / "done"
     if done.exists():
         return folder

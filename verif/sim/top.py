@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal
@@ -24,7 +25,7 @@ from hw.registers import register_map
 from hw.top import Top
 from rtl_gen import packing
 from rtl_gen.verilog import Block, generate, top_name
-from verif.sim.build import cached_build, run_tool, toolchain_key
+from verif.sim.build import build_folder, cached_build, run_tool, toolchain_key
 from verif.sim.simulator import VERILATOR_FLAGS, SimulationError
 from verif.sim.toolchain import find_verilator
 
@@ -132,14 +133,16 @@ def generate_top(config: Configuration) -> Block:
         (folder / "block.v").write_text(block.verilog)
         (folder / "entry.json").write_text(json.dumps({"top": block.top, "entry": block.entry}))
 
-    key = {"sources": SOURCES_OF_VERILOG, "configuration": _sizes(config)}
-    folder = cached_build(f"verilog-{config.name}-simulated", key, make)
+    folder = cached_build(*_verilog(config), make)
     known = json.loads((folder / "entry.json").read_text())
     return Block(verilog=(folder / "block.v").read_text(), **known)
 
 
-def _sizes(config: Configuration) -> dict[str, int | str]:
-    return {field.name: getattr(config, field.name) for field in fields(config)}
+def _verilog(config: Configuration) -> tuple[str, dict[str, Any]]:
+    """Name and key of the build that holds the generated Verilog."""
+    sizes = {field.name: getattr(config, field.name) for field in fields(config)}
+    key = {"sources": SOURCES_OF_VERILOG, "configuration": sizes}
+    return f"verilog-{config.name}-simulated", key
 
 
 def build_top(block: Block) -> Path:
@@ -163,10 +166,26 @@ def build_top(block: Block) -> Path:
         (folder / "done").unlink()
         run_tool(tool, ["make", *MAKE_FLAGS, "-f", "Vtop.mk"], folder, "make")
 
+    model = _model(block)
+    return cached_build(*_simulator(block), make) / "Vtop"
+
+
+def is_built(config: Configuration) -> bool:
+    """Whether the compiled simulator is there, so that a SimulatedPort starts at once."""
+    if not (build_folder(*_verilog(config)) / "done").exists():
+        return False
+    return (build_folder(*_simulator(generate_top(config))) / "done").exists()
+
+
+def _model(block: Block) -> dict[str, Any]:
     flags = [*VERILATOR_FLAGS, *MAKE_FLAGS]
-    model = {"verilog": block.sha256, "flags": flags, **toolchain_key()}
+    return {"verilog": block.sha256, "flags": flags, **toolchain_key()}
+
+
+def _simulator(block: Block) -> tuple[str, dict[str, Any]]:
+    """Name and key of the build that holds the compiled simulator."""
     sources = [hashlib.sha256(path.read_bytes()).hexdigest() for path in SOURCES]
-    return cached_build(block.top, {**model, "sources": sources}, make) / "Vtop"
+    return block.top, {**_model(block), "sources": sources}
 
 
 class SimulatedPort:
