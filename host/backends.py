@@ -123,7 +123,7 @@ class RtlBackend:
         """See Backend; a tile of one sample has no counters."""
         if len(samples) == 1:
             return run_tile(samples, table, parameters, budget), {}
-        with self._accelerator() as (driver, port):
+        with self.accelerator() as (driver, port):
             chosen = driver.select(samples, table, parameters, budget)
             counters, trace = driver.counters(), port.trace()
         result = TileResult(
@@ -139,7 +139,7 @@ class RtlBackend:
 
     def build(self) -> None:
         """Compiles the simulator, unless that was done before: minutes for a large preset."""
-        with self._accelerator():
+        with self.accelerator():
             pass
 
     @property
@@ -155,7 +155,7 @@ class RtlBackend:
             self._all.pop().close()
 
     @contextmanager
-    def _accelerator(self) -> Iterator[tuple[Driver, SimulatedPort]]:
+    def accelerator(self) -> Iterator[tuple[Driver, SimulatedPort]]:
         """One that no other thread uses; after an exception it is not used again."""
         from verif.sim.build import BuildError
         from verif.sim.simulator import SimulationError

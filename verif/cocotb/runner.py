@@ -122,7 +122,7 @@ def simulate(block: Block, module: str, case: str, *, seed: int, parameters: Any
     """
     waves = os.environ.get("WAVES", "0") not in ("", "0")
     folder = build(block, waves)
-    name = os.environ["PYTEST_CURRENT_TEST"].rsplit(" ", 1)[0]
+    name = os.environ.get("PYTEST_CURRENT_TEST", case).rsplit(" ", 1)[0]
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     run = build_root() / "sim" / "runs" / f"{case}-{digest}"
     shutil.rmtree(run, ignore_errors=True)

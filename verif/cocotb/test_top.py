@@ -4,6 +4,10 @@
 The coroutines run in the simulator (cocotb), the functions called test_ start them (pytest).
 """
 
+import json
+import time
+from pathlib import Path
+
 import cocotb
 import numpy as np
 import pytest
@@ -296,6 +300,27 @@ async def aborts_and_resets(dut):
         await board.run(f"after reset in cycle {cycles}", job)
     assert {Phase.REDUCE, Phase.AFFINITY, Phase.EMBED} <= phases, phases
     board.bench.finish()
+
+
+@cocotb.test()
+async def pace(dut):
+    """How fast the simulation is, from the start of a job to its interrupt (scripts ask for it)."""
+    board = await begin(dut)
+    job = pace_job()
+    await board.describe(job)
+    begun = time.perf_counter()
+    await board.start()
+    await board.wait()
+    seconds = time.perf_counter() - begun
+    await board.check("job", job)
+    figures = {"seconds": seconds, "cycles": await board.read("count_cycles")}
+    Path(board.bench.parameters["out"]).write_text(json.dumps(figures))
+    board.bench.finish()
+
+
+def pace_job():
+    """A full tile of `tiny`, as long as users run it."""
+    return real(32, 8)
 
 
 def test_error_responses(top, seed):

@@ -6,15 +6,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from golden.cycles import job_cycles, occupied_cells
 from golden.desne import Parameters, TileResult, run_tile
 from golden.desne.reduce import ReduceTable, make_table
-from golden.desne.sample import candidates
 from host.driver import Driver, JobFailed, JobRefused, JobTimeout, job_for, register_writes
 from hw.bus.signature import Response
 from hw.config import PRESETS
-from hw.desne.beta_search import default_lanes
 from verif.records import record
+from verif.sim.prediction import predicted_cycles
 from verif.sim.simulator import SimulationError
 from verif.sim.top import AccessRefused, SimulatedPort
 
@@ -110,35 +108,6 @@ def test_memories(driver, port, memory, seed, request):
         check(driver, port, tile, request.node.name)
 
 
-def predicted(tile: Tile, latency: int) -> int:
-    """Cycles of the job by golden's model."""
-    n, dimensions = tile.samples.shape
-    asked, expected = tile.parameters, tile.expected()
-    quarters = round(4 * asked.drop)
-    left = candidates(expected.neighbours, tile.budget, quarters)
-    return job_cycles(
-        n,
-        dimensions,
-        min(asked.neighbours, n - 1),
-        tile.budget,
-        asked.iterations,
-        asked.rule,
-        drop_quarters=quarters,
-        beats=-(-tile.table.features // TINY.lanes),
-        rows=TINY.rows,
-        byte_lanes=TINY.lanes,
-        lanes=default_lanes(TINY.rows),
-        points=TINY.points,
-        data_width=TINY.data_width,
-        distance_width=TINY.distance_width,
-        most_samples=TINY.samples,
-        most_features=TINY.features,
-        most_neighbours=TINY.neighbours,
-        cells=occupied_cells(expected.coordinates[left], tile.budget),
-        latency=latency,
-    )
-
-
 @pytest.mark.parametrize("latency", [0, 100])
 @pytest.mark.parametrize("rule", ["curve", "medoid", "grid"])
 def test_cycles_as_predicted(driver, port, rule, latency, seed):
@@ -146,7 +115,9 @@ def test_cycles_as_predicted(driver, port, rule, latency, seed):
     for n, dimensions, iterations in [*((*shape, 4) for shape in SHAPES), (32, 64, 0), (9, 5, 30)]:
         tile = Tile(seed, n, dimensions, max(1, n // 3), rule=rule, iterations=iterations)
         tile.run(driver)
-        cycles, expected = driver.counters()["cycles"], predicted(tile, latency)
+        cycles = driver.counters()["cycles"]
+        asked = (tile.table, tile.parameters, tile.budget, tile.expected())
+        expected = predicted_cycles(TINY, dimensions, *asked, latency)
         assert abs(cycles - expected) <= max(0.01 * cycles, 4), (
             f"n = {n}, D = {dimensions}: {cycles} cycles, {expected} predicted"
         )

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What golden's cycle model says of a job on a configuration of the hardware."""
+
+from golden.cycles import job_cycles, occupied_cells
+from golden.desne import Parameters, TileResult
+from golden.desne.reduce import ReduceTable
+from golden.desne.sample import candidates
+from hw.config import Configuration
+from hw.desne.beta_search import default_lanes
+
+
+def predicted_cycles(
+    config: Configuration,
+    dimensions: int,
+    table: ReduceTable,
+    parameters: Parameters,
+    budget: int,
+    expected: TileResult,
+    latency: int = 0,
+) -> int:
+    """Cycles of the job, as the register count_cycles has them, when no channel pauses.
+
+    dimensions: bytes of a sample. expected: golden's answer; the grid rule's time depends on the
+    map. latency: of the memory, cycles.
+    """
+    n = len(expected.coordinates)
+    quarters = round(4 * parameters.drop)
+    left = candidates(expected.neighbours, budget, quarters)
+    return job_cycles(
+        n,
+        dimensions,
+        min(parameters.neighbours, n - 1),
+        budget,
+        parameters.iterations,
+        parameters.rule,
+        drop_quarters=quarters,
+        beats=-(-table.features // config.lanes),
+        rows=config.rows,
+        byte_lanes=config.lanes,
+        lanes=default_lanes(config.rows),
+        points=config.points,
+        data_width=config.data_width,
+        distance_width=config.distance_width,
+        most_samples=config.samples,
+        most_features=config.features,
+        most_neighbours=config.neighbours,
+        cells=occupied_cells(expected.coordinates[left], budget),
+        latency=latency,
+    )
