@@ -18,6 +18,9 @@ X_FLAGS = ("--x-initial", "unique", "--x-assign", "unique")
 """What the hardware leaves undefined is random, so that no test passes by a lucky zero."""
 
 
+SPLIT_FLAGS = ("--output-split", "30000", "--output-split-cfuncs", "3000")
+"""Large functions take the compiler most of its time: these cut that of `edge` to a sixth."""
+
 WAIVED = (
     "-Wno-WIDTHEXPAND",  # Yosys leaves the widening of operands to the rules of Verilog
     "-Wno-WIDTHTRUNC",  # Yosys writes the selection of a bit as a shift and keeps the lowest bit
