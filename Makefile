@@ -10,7 +10,7 @@ SEED ?=
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test verilog sim lint clean
+.PHONY: help setup demo test verilog sim synth lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ verilog: $(STAMP) ## Verilog and manifest of the presets edge and tiny in build/
 sim: $(STAMP) ## full cocotb and compiled regressions in Verilator (SEED=n replays one)
 	$(BIN)/nms doctor
 	$(if $(SEED),COCOTB_RANDOM_SEED=$(SEED)) $(PYTEST) verif/cocotb verif/sim
+
+synth: $(STAMP) ## area and clock of tiny and edge on an ECP5 against the baseline (an hour; needs .[synth])
+	$(BIN)/python -m scripts.synth --preset tiny --block top --check
+	$(BIN)/python -m scripts.synth --preset edge --check
 
 lint: $(STAMP) ## ruff (lint and format) and pyright
 	$(BIN)/ruff check .
