@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The 32-bit Galois linear feedback shift register that seeds a job."""
 
+from functools import cache
+
 import numpy as np
 
 TAPS = 0x80200003
@@ -26,3 +28,33 @@ def lfsr_bits(register: int, count: int) -> np.ndarray:
         bits[i] = register & 1
         register = (register >> 1) ^ (TAPS if register & 1 else 0)
     return bits
+
+
+def _sum(columns: list[int] | tuple[int, ...], state: int) -> int:
+    total = 0
+    for bit, column in enumerate(columns):
+        total ^= column if state >> bit & 1 else 0
+    return total
+
+
+@cache
+def _columns(steps: int) -> tuple[int, ...]:
+    result = [1 << bit for bit in range(32)]
+    power = [TAPS, *result[:-1]]
+    while steps:
+        if steps & 1:
+            result = [_sum(power, column) for column in result]
+        power = [_sum(power, column) for column in power]
+        steps >>= 1
+    return tuple(result)
+
+
+def lfsr_jump(steps: int) -> np.ndarray:
+    """int64 [32]: what each state of a single one, 1 << bit, becomes after this many steps, 0 or
+    more. Steps are linear: any state becomes the exclusive or of those of its ones."""
+    return np.array(_columns(steps), np.int64)
+
+
+def lfsr_advance(register: int, steps: int) -> int:
+    """The state after `steps` steps, 0 or more. register: 1..2^32-1."""
+    return _sum(_columns(steps), register)

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from golden.arith.lfsr import lfsr_bits, seed_register
+from golden.arith.lfsr import TAPS, lfsr_advance, lfsr_bits, lfsr_jump, seed_register
 
 DEGREE = 32
 PERIOD = (1 << DEGREE) - 1
@@ -90,3 +90,26 @@ def test_registers_of_seeds_differ_and_are_never_zero():
     assert min(registers) >= 1 and max(registers) <= PERIOD
     # 20,000 draws of 2^32 are expected to collide 0.05 times.
     assert len(set(registers)) >= len(registers) - 2
+
+
+@pytest.mark.parametrize("register", [1, 0x80000000, 0xDEADBEEF])
+def test_advance_equals_single_steps(register):
+    state, wanted = register, {0, 1, 2, 31, 32, 33, 1000, 65536, 65537}
+    for step in range(max(wanted) + 1):
+        if step in wanted:
+            assert lfsr_advance(register, step) == state, step
+            jumped = 0
+            for bit, column in enumerate(lfsr_jump(step).tolist()):
+                jumped ^= column if register >> bit & 1 else 0
+            assert jumped == state, step
+        state = (state >> 1) ^ (TAPS if state & 1 else 0)
+
+
+def test_advance_composes_and_returns_after_the_period():
+    register = 0xDEADBEEF
+    far = 65536 * 1279 + 4607
+    assert lfsr_advance(lfsr_advance(register, 65536 * 1279), 4607) == lfsr_advance(register, far)
+    assert lfsr_advance(register, PERIOD) == register
+    assert lfsr_bits(lfsr_advance(register, 100), 50).tolist() == (
+        lfsr_bits(register, 150)[100:].tolist()
+    )
