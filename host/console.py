@@ -4,13 +4,16 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from host.backends import RtlBackend, make_backend
+
+if TYPE_CHECKING:
+    from host.gradient import Job
 
 console = Console()
 
@@ -96,4 +99,32 @@ def print_results(results: dict[str, Any], path: Path | None) -> None:
         table.add_row(row["name"], f"{row['samples']:,}", accuracy, gain)
     console.print(table)
     if path is not None:
+        console.print(f"Written: {path}", highlight=False, soft_wrap=True)
+
+
+def print_gradient(job: "Job") -> None:
+    """Sizes of a sparse-gradient job, its work beside that of all channels, and what was
+    written."""
+    c, selected = job.convolution, len(job.channels)
+    work = c.multiply_accumulates(job.images, selected)
+    dense = c.multiply_accumulates(job.images, c.in_channels)
+    kind = "depthwise, " if c.depthwise else ""
+    shape = "x".join(map(str, job.result.weight_gradient.shape))
+    table = Table(title="Sparse gradient", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("images", f"{job.images:,}")
+    table.add_row("input map", f"{c.in_channels:,} x {c.height} x {c.width}")
+    table.add_row("error map", f"{c.out_channels:,} x {c.out_height} x {c.out_width}")
+    table.add_row(
+        "convolution", f"{kind}kernel {c.kernel}, stride {c.stride}, padding {c.padding}"
+    )
+    table.add_row("channels", f"{selected:,} of {c.in_channels:,}")
+    table.add_row("weight gradient", shape.replace("x", " x "))
+    table.add_row("multiply-accumulates", f"{work:,} of {dense:,} ({work / dense:.1%})")
+    if job.result.weights is not None:
+        of = job.result.weight_gradient.size
+        table.add_row("weights saturated", f"{job.result.saturated:,} of {of:,} updated")
+    console.print(table)
+    for path in job.written.values():
         console.print(f"Written: {path}", highlight=False, soft_wrap=True)

@@ -25,6 +25,10 @@ class TrainingError(UserError):
     """A training run that cannot be done."""
 
 
+class GradientError(UserError):
+    """A sparse-gradient job that cannot be done."""
+
+
 class HardwareError(RuntimeError):
     """The generated hardware, or what simulates it, failed. The message says how."""
 

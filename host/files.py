@@ -14,10 +14,10 @@ RESULTS_VERSION = 1
 HARDWARE_FORMAT = "near-memory-sampling hardware comparison"
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, option: str = "--out") -> None:
     """Refuses, before any long work, an output path that cannot become a file."""
     if path.is_dir():
-        raise UserError(f"{path} is a folder: give --out the name of a file")
+        raise UserError(f"{path} is a folder: give {option} the name of a file")
     parent = path.parent
     while not parent.exists():
         parent = parent.parent
@@ -25,14 +25,15 @@ def check_writable(path: Path) -> None:
         raise UserError(f"{path} cannot be written: {parent} is not a folder open for writing")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes `text` beside `path` and renames it there, so that no reader ever sees half a file."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Writes `content`, text as UTF-8, beside `path` and renames it there, so that no reader ever
+    sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sparse-gradient job from files to files."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import numpy as np
+
+from golden.sgmac import Convolution, JobResult, Update, quantise_scale
+from golden.sgmac.shape import LIMITS, check_channels
+from golden.sgmac.update import check_scale
+from host.errors import GradientError
+from host.files import check_writable, read_json, write_whole
+from host.gradient_backends import make_backend
+
+SCALE_REMEDY = (
+    "give {'scale': S}, or {'multiplier': M, 'shift': S}, each a number or a list with one for "
+    "each output channel"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateOptions:
+    """The weights to update: files in, the file out, and how steps are rounded."""
+
+    weights: Path
+    scale: Path
+    out: Path
+    rounding: str = "nearest"
+    seed: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a job reads, computes and writes; nms gradient --help explains each."""
+
+    x: Path
+    error: Path
+    channels: str
+    out: Path
+    kernel: int | None = None
+    stride: int = 1
+    padding: int = 0
+    depthwise: bool = False
+    backend: str = "golden"
+    bias_out: Path | None = None
+    update: UpdateOptions | None = None
+
+    def outputs(self) -> dict[str, Path]:
+        """The files that will be written, by the option that names them."""
+        paths = {"--out": self.out}
+        if self.bias_out is not None:
+            paths["--bias-out"] = self.bias_out
+        if self.update is not None:
+            paths["--weights-out"] = self.update.out
+        return paths
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A finished job and its sizes."""
+
+    convolution: Convolution
+    images: int
+    channels: np.ndarray
+    result: JobResult
+    written: Mapping[str, Path]
+
+
+def read_array(path: Path, what: str) -> np.ndarray:
+    """The int8 array of four axes in a .npy file, which messages call `what`; GradientError when
+    there is none."""
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise GradientError(f"{what} {path} does not exist") from None
+    except (OSError, ValueError, EOFError) as wrong:
+        raise GradientError(f"{what} {path} cannot be read as a .npy file: {wrong}") from None
+    if not isinstance(array, np.ndarray):
+        raise GradientError(f"{what} {path} holds several arrays: save one array with numpy.save")
+    if array.dtype != np.int8:
+        raise GradientError(
+            f"{what} {path} holds {array.dtype} values: quantise them and save them as int8"
+        )
+    if array.ndim != 4 or not array.size:
+        raise GradientError(
+            f"{what} {path} has shape {array.shape}: four axes are needed, none of them empty; "
+            "a matrix (N, C) becomes (N, C, 1, 1)"
+        )
+    return array
+
+
+def read_channels(given: str, in_channels: int) -> np.ndarray:
+    """'all', numbers joined by commas, or a file of numbers (text or .npy): the channels, int64.
+    GradientError unless they are ascending, unique and 0..in_channels - 1."""
+    if given == "all":
+        return np.arange(in_channels)
+    path, numbers = Path(given), _numbers(given)
+    try:
+        if numbers is not None:
+            return check_channels(numbers, in_channels)
+        if not path.is_file():
+            raise ValueError("it is neither 'all', a list like 1,5,7 nor a file with such a list")
+        if path.suffix == ".npy":
+            return check_channels(np.load(path, allow_pickle=False), in_channels)
+        numbers = _numbers(path.read_text(encoding="utf-8"))
+        if numbers is None:
+            raise ValueError("it must hold whole numbers, between commas, blanks or line ends")
+        return check_channels(numbers, in_channels)
+    except (OSError, ValueError, EOFError) as wrong:
+        raise GradientError(f"--channels {shorten(given, 60)}: {wrong}") from None
+
+
+def _numbers(text: str) -> np.ndarray | None:
+    """The numbers of a list, or None if something else stands there."""
+    try:
+        return np.array([int(number) for number in text.replace(",", " ").split()], np.int64)
+    except (ValueError, OverflowError):
+        return None
+
+
+def find_kernel(x: np.ndarray, error: np.ndarray, stride: int, padding: int) -> int:
+    """The one kernel that leads from maps of x to maps of error with the same padding on all sides;
+    GradientError where there is none or more than one."""
+    sides = list(zip(x.shape[2:], error.shape[2:], strict=True))
+    fits = [
+        kernel
+        for kernel in range(padding + 1, min(max(x.shape[2:]) + 2 * padding, 255) + 1)
+        if all((side + 2 * padding - kernel) // stride + 1 == out for side, out in sides)
+    ]
+    if len(fits) == 1:
+        return fits[0]
+    reason = f"{' and '.join(map(str, fits[:3]))} would do" if fits else "none fits on all sides"
+    (height, out_height), (width, out_width) = sides
+    raise GradientError(
+        f"the kernel of {height} x {width} maps that become {out_height} x {out_width} with stride "
+        f"{stride} and padding {padding} is not clear, {reason}: give --kernel"
+    )
+
+
+def read_scale(path: Path, outputs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Multiplier and shift of every output from a JSON file with 'scale', real numbers, or with
+    'multiplier' and 'shift', integers; a single number is that of every output. GradientError for
+    anything else."""
+    document = read_json(path, "the scale")
+    keys = set(document)
+    if keys not in ({"scale"}, {"multiplier", "shift"}):
+        found = ", ".join(sorted(keys)) or "nothing"
+        raise GradientError(f"the scale {path} holds {found}: {SCALE_REMEDY}")
+    try:
+        if "scale" in document:
+            return quantise_scale(_per_output(document["scale"], outputs, (int, float)))
+        multiplier, shift = (
+            _per_output(document[k], outputs, int) for k in ("multiplier", "shift")
+        )
+        return check_scale(multiplier, shift, outputs)
+    except (ValueError, OverflowError) as wrong:
+        raise GradientError(f"the scale {path} cannot be used: {wrong}") from None
+
+
+def _per_output(given: Any, outputs: int, kind: type | tuple[type, ...]) -> np.ndarray:
+    values = given if isinstance(given, list) else [given] * outputs
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise ValueError(f"{value!r} is not a number that can stand there: {SCALE_REMEDY}")
+    if len(values) != outputs:
+        raise ValueError(f"it lists {len(values)} values for {outputs} output channels")
+    return np.array(values)
+
+
+def _convolution(options: Options, x: np.ndarray, error: np.ndarray, kernel: int) -> Convolution:
+    try:
+        return Convolution(
+            out_channels=error.shape[1],
+            in_channels=x.shape[1],
+            height=x.shape[2],
+            width=x.shape[3],
+            out_height=error.shape[2],
+            out_width=error.shape[3],
+            kernel=kernel,
+            stride=options.stride,
+            padding=options.padding,
+            depthwise=options.depthwise,
+        )
+    except ValueError as wrong:
+        raise GradientError(
+            f"{options.x} and {options.error} make no convolution: {wrong}; check --kernel, "
+            "--stride, --padding and the files"
+        ) from None
+
+
+def _check_apart(options: Options) -> None:
+    """GradientError if an output is another output or an input; the weights may be updated in
+    place."""
+    taken = {options.x.resolve(): "--x", options.error.resolve(): "--error"}
+    taken[Path(options.channels).absolute()] = "--channels"
+    if options.update is not None:
+        taken[options.update.scale.resolve()] = "--scale"
+        if options.update.weights.resolve() != options.update.out.resolve():
+            taken[options.update.weights.resolve()] = "--update"
+    for option, path in options.outputs().items():
+        other = taken.setdefault(path.resolve(), option)
+        if other != option:
+            raise GradientError(f"{option} {path} is the file of {other}: give it another name")
+
+
+def run(options: Options) -> Job:
+    """Reads the files, computes, and writes only when everything went well. GradientError or
+    another UserError names what is wrong."""
+    backend = make_backend(options.backend)
+    outputs = options.outputs()
+    for option, path in outputs.items():
+        check_writable(path, option)
+    _check_apart(options)
+    for name in ("stride", "padding"):
+        (low, high), value = LIMITS[name], getattr(options, name)
+        if not low <= value <= high:
+            raise GradientError(f"--{name} {value} must be from {low} to {high}")
+    x, error = read_array(options.x, "x"), read_array(options.error, "the error")
+    channels = read_channels(options.channels, x.shape[1])
+    chosen, kernel, update = options.update, options.kernel, None
+    weights = None if chosen is None else read_array(chosen.weights, "the weights")
+    if kernel is None:
+        known = None if weights is None else weights.shape[-1]
+        kernel = known or find_kernel(x, error, options.stride, options.padding)
+    convolution = _convolution(options, x, error, kernel)
+    if chosen is not None and weights is not None:
+        multiplier, shift = read_scale(chosen.scale, convolution.out_channels)
+        try:
+            update = Update(
+                weights=weights,
+                multiplier=multiplier,
+                shift=shift,
+                rounding=chosen.rounding,
+                seed=chosen.seed,
+            )
+        except ValueError as wrong:
+            raise GradientError(str(wrong)) from None
+    result = backend.run_job(x, error, channels, convolution, update)
+    arrays = {
+        "--out": result.weight_gradient,
+        "--bias-out": result.bias_gradient,
+        "--weights-out": result.weights,
+    }
+    for option, path in outputs.items():
+        write_whole(path, _as_npy(arrays[option]))
+    return Job(
+        convolution=convolution,
+        images=len(x),
+        channels=channels,
+        result=result,
+        written=outputs,
+    )
+
+
+def _as_npy(array: np.ndarray | None) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.asarray(array), allow_pickle=False)
+    return stream.getvalue()
