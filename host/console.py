@@ -116,9 +116,7 @@ def print_gradient(job: "Job") -> None:
     table.add_row("images", f"{job.images:,}")
     table.add_row("input map", f"{c.in_channels:,} x {c.height} x {c.width}")
     table.add_row("error map", f"{c.out_channels:,} x {c.out_height} x {c.out_width}")
-    table.add_row(
-        "convolution", f"{kind}kernel {c.kernel}, stride {c.stride}, padding {c.padding}"
-    )
+    table.add_row("convolution", f"{kind}kernel {c.kernel}, stride {c.stride}, padding {c.padding}")
     table.add_row("channels", f"{selected:,} of {c.in_channels:,}")
     table.add_row("weight gradient", shape.replace("x", " x "))
     table.add_row("multiply-accumulates", f"{work:,} of {dense:,} ({work / dense:.1%})")
