@@ -145,7 +145,7 @@ class RtlBackend:
     @property
     def built(self) -> bool:
         """Whether the simulator is there already."""
-        from verif.sim.top import is_built
+        from verif.sim.top_build import is_built
 
         return is_built(self.config)
 

@@ -4,9 +4,9 @@
     python -m scripts.bench_tile --data ../shared/data/fashion-mnist --clock 100
 
 The tile is the first samples of one class, as many as the hardware holds. The ideal of a phase is
-arithmetic alone, no latency and no bubble: reduce n D / bytes of the memory port, distance n^2 F /
-(R W), embed iterations n^2 / L or iterations n K, whichever is more, for calibrate and sample none:
-calibrate hides behind distance, and what is left of both counts against the job. openTSNE embeds
+arithmetic alone, no latency and no bubble: reduce n D / bytes of the memory port, distance n^2 / R
+beats of W features, embed iterations n^2 / L or iterations n K, whichever is more. Calibrate, which
+hides behind distance, and sample have none: what they take counts against the job. openTSNE embeds
 the same reduced samples with its own defaults on all cores, in the same run; its time and the
 hardware's at --clock are compared.
 """
@@ -40,7 +40,7 @@ def ideals(config: Configuration, n: int, dimensions: int, table: ReduceTable, p
     k = min(p.neighbours, n - 1)
     return {
         "reduce": n * dimensions * 8 / config.data_width,
-        "distance": n * n * table.features / (config.rows * config.lanes),
+        "distance": n * n * -(-table.features // config.lanes) / config.rows,
         "embed": p.iterations * n * max(n / config.points, k),
     }
 

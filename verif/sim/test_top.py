@@ -6,7 +6,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from host.driver import Driver, JobFailed, JobRefused, JobTimeout, job_for, register_writes
+from host.driver import Driver, JobFailed, JobRefused, JobTimeout
+from host.job import job_for, register_writes
 from hw.bus.signature import Response
 from hw.config import PRESETS
 from verif.sim.jobs import Tile, check, differences, random_tile
