@@ -119,13 +119,13 @@ class Log2(wiring.Component):
             entry_3.eq(port.data),
             entry_4.eq(entry_3),
         ]
-        # cycle 5: multiply
+        # cycle 5: multiply; the low bits of the base are zero, so those of the product only drop
         base_5 = Signal(len(entry_4.value) + len(exponent_4), reset_less=True)
-        product_5 = Signal(len(entry_4.step) + REMAINDER_BITS, reset_less=True)
+        product_5 = Signal(len(entry_4.step), reset_less=True)
         m.d.sync += [
             base_5.eq(Cat(entry_4.value, exponent_4)),
-            product_5.eq(entry_4.step * remainder_4),
+            product_5.eq((entry_4.step * remainder_4)[REMAINDER_BITS:]),
         ]
-        # cycle 6: add; the low bits of the base are zero, so those of the product only drop
-        m.d.sync += self.log2.eq((base_5 + product_5[REMAINDER_BITS:])[GUARD_BITS:])
+        # cycle 6: add
+        m.d.sync += self.log2.eq((base_5 + product_5)[GUARD_BITS:])
         return m

@@ -8,6 +8,9 @@ from amaranth.lib.wiring import In, Out
 from hw.bus.lite_slave import RegisterBus
 from hw.bus.register_map import Access, Register, RegisterMap
 
+NEVER_WRITTEN = (Access.CONSTANT, Access.READ_ONLY)
+"""A write to such a register is accepted, or refused if it is locked, and does nothing."""
+
 
 def members(register: Register) -> dict[str, wiring.Member]:
     """The wires between a register and the hardware it serves, seen from the register.
@@ -73,7 +76,11 @@ class RegisterFile(wiring.Component):
             mask.eq(Cat(strobe.replicate(8) for strobe in bus.write_strobe)),
             written.eq(bus.write_data & mask),
         ]
-        selected = {register.name: Signal(name=f"write_{register.name}") for register in self.table}
+        selected = {
+            register.name: Signal(name=f"write_{register.name}")
+            for register in self.table
+            if register.access not in NEVER_WRITTEN
+        }
         word = Signal(32)
         refused = Signal()
         with m.Switch(bus.address[2:]):
@@ -82,14 +89,15 @@ class RegisterFile(wiring.Component):
                     allowed = ~self.lock if register.locked else Const(1)
                     m.d.comb += [
                         word.eq(self._read(register)),
-                        selected[register.name].eq(bus.write_enable & allowed),
                         refused.eq(bus.write_enable & ~allowed),
                     ]
+                    if register.name in selected:
+                        m.d.comb += selected[register.name].eq(bus.write_enable & allowed)
             with m.Default():
                 m.d.comb += refused.eq(1)
         m.d.sync += [bus.read_data.eq(Mux(bus.read_enable, word, 0)), bus.error.eq(refused)]
-        for register in self.table:
-            self._write(m, register, selected[register.name], mask, written)
+        for name, write in selected.items():
+            self._write(m, self.table[name], write, mask, written)
         return m
 
     def _read(self, register: Register):
@@ -105,8 +113,6 @@ class RegisterFile(wiring.Component):
         return Cat(*bits)
 
     def _write(self, m, register, write, mask, written):
-        if register.access in (Access.CONSTANT, Access.READ_ONLY):
-            return
         port = getattr(self, register.name)
         if register.access is Access.WRITE_ONLY:
             m.d.sync += port.written.eq(write)

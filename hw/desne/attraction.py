@@ -99,7 +99,10 @@ class Attraction(wiring.Component):
                 multiply.right.eq(weight),
                 pull[axis].eq(multiply.product),
             ]
-        arrived = data.View(edge_layout(config), delayed(m, edge, self._pull_latency, "arrived"))
+        arrived = {
+            name: delayed(m, edge[name], self._pull_latency, f"arrived_{name}")
+            for name in ("row", "index", "row_begins", "row_ends")
+        }
         valid = delayed(m, self.valid, self._pull_latency, "valid", reset_less=False)
 
         # what the edges of a row give it
@@ -107,10 +110,10 @@ class Attraction(wiring.Component):
         m.submodules.own_sums = own_sums = memory.Memory(shape=sums, depth=config.samples, init=[])
         write, read = own_sums.write_port(), own_sums.read_port()
         for axis in ("x", "y"):
-            m.d.sync += own[axis].eq(Mux(arrived.row_begins, 0, own[axis]) + pull[axis])
+            m.d.sync += own[axis].eq(Mux(arrived["row_begins"], 0, own[axis]) + pull[axis])
         m.d.comb += [
-            write.en.eq(delayed(m, valid & arrived.row_ends, 1, "row_ends", reset_less=False)),
-            write.addr.eq(delayed(m, arrived.row, 1, "row")),
+            write.en.eq(delayed(m, valid & arrived["row_ends"], 1, "row_ends", reset_less=False)),
+            write.addr.eq(delayed(m, arrived["row"], 1, "row")),
             write.data.eq(own),
             read.addr.eq(self.address),
         ]
@@ -118,7 +121,7 @@ class Attraction(wiring.Component):
         m.submodules.taken = taken = Accumulator(sums, pull.shape(), config.samples)
         m.d.comb += [
             taken.add.eq(valid),
-            taken.index.eq(arrived.index),
+            taken.index.eq(arrived["index"]),
             taken.value.eq(pull),
             taken.address.eq(self.address),
             taken.clear.eq(self.clear),

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.bus.bursts import transfer_layout
 from hw.bus.packer import INDEX_BYTES
-from hw.config import Configuration
+from hw.config import Configuration, width_for
 from hw.registers import Phase, Refusal
 
 LENGTH_WIDTH = 32
@@ -36,7 +36,8 @@ class Engine(wiring.Component):
     verdict: In(Refusal), of the numbers in the job registers, one cycle old.
     ready, reduced, calibrated, embedded, sampled, packed: In(1), of the blocks.
     begin, play, flush: Out(1), to them.
-    sample_address, result_address: In. sample_bytes, samples, budget: In(32), of the job.
+    sample_address, result_address: In. sample_bytes, samples, budget: In, of the job, as wide as
+        their largest.
     reads, writes: Out(stream of transfer_layout), to the masters.
     read_idle, write_idle, read_error, write_error: In(1). stop, clear: Out(1), to both.
     """
@@ -54,7 +55,8 @@ class Engine(wiring.Component):
         super().__init__(
             {name: In(1) for name in flags_in.split()}
             | {name: Out(1) for name in flags_out.split()}
-            | {name: In(32) for name in ("sample_bytes", "samples", "budget")}
+            | {name: In(config.count_width) for name in ("samples", "budget")}
+            | {"sample_bytes": In(width_for(config.dimensions))}
             | {name: In(address_width) for name in ("sample_address", "result_address")}
             | {
                 "verdict": In(Refusal),
@@ -68,11 +70,9 @@ class Engine(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         idle = Signal()
-        n = self.samples[: self.config.count_width]
-        length = self.sample_bytes[: (self.config.dimensions).bit_length()]
         m.d.sync += [
             self.reads.payload.address.eq(self.sample_address),
-            self.reads.payload.bytes.eq(n * length),
+            self.reads.payload.bytes.eq(self.samples * self.sample_bytes),
             self.writes.payload.address.eq(self.result_address),
             self.writes.payload.bytes.eq(self.budget * INDEX_BYTES),
         ]

@@ -222,7 +222,7 @@ class MedoidScore(wiring.Component):
         m.submodules.rank = rank = Multiply(share_width, PHASE_WIDTH)
         asked = 1 + share.latency  # a register before the multiplier
         m.d.comb += [
-            share.left.eq(delayed(m, size, 1, "known_size")),
+            share.left.eq(delayed(m, size[: config.count_width], 1, "known_size")),
             share.right.eq(self.spread),
             rank.left.eq(share.product),
             rank.right.eq(delayed(m, hashed, asked, "hashed")),

@@ -57,11 +57,11 @@ class Similarity(wiring.Component):
                 delayed(m, difference, self.latency - 1, f"d{axis}")
             )
         # cycles 2 and 3: add; then: reciprocal
-        squared_distance = Signal(_SQUARE_WIDTH + 1, reset_less=True)
+        squared_distance = Signal(_SQUARE_WIDTH + 1 - 4, reset_less=True)  # but for what x drops
         x = Signal(_X_WIDTH, reset_less=True)
         m.d.sync += [
-            squared_distance.eq(squares[0] + squares[1]),
-            x.eq(_UNIT + (squared_distance >> 4)),
+            squared_distance.eq((squares[0] + squares[1]) >> 4),
+            x.eq(_UNIT + squared_distance),
         ]
         m.d.comb += reciprocal.x.eq(x)
         # last two: round_shift, with one bit below the result in between; x >= 2^12
