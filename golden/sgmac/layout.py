@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """layout: how a job's arrays lie in the memory of the hardware (docs/numerics.md).
 
-Everything is little-endian. Each piece (a plane of a map, the weights of an input channel) starts
-at a multiple of the memory port's beat; the bytes between pieces are zero when packed here, ignored
-when read and never written by the hardware.
+Everything is little-endian. Each piece (a plane of a map, the outputs' weights of one tap of an
+input channel) starts at a multiple of the memory port's beat; the bytes between pieces are zero
+when packed here, ignored when read and never written by the hardware.
 """
 
 import numpy as np
@@ -46,10 +46,12 @@ def unpack_maps(memory: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def pack_weights(weights: np.ndarray, beat: int, *, depthwise: bool = False) -> np.ndarray:
-    """Weights (int8) or weight gradients (int32) [C_out, C, k, k] as uint8 [C, stride]: a piece per
-    input channel, in it [u][v][C_out]. Depthwise [C, 1, k, k] as [C, stride], in it [u][v]."""
-    ordered = weights if depthwise else weights.transpose(1, 2, 3, 0)
-    return _pack(ordered.reshape(len(ordered), -1), beat)
+    """Weights (int8) or weight gradients (int32) [C_out, C, k, k] as uint8 [C, k * k, stride]: for
+    each input channel and tap a row of C_out. Depthwise [C, 1, k, k] as [C, 1, stride]: for each
+    channel a row of k * k."""
+    rows = weights if depthwise else weights.transpose(1, 2, 3, 0)
+    length = weights[0].size if depthwise else len(weights)
+    return _pack(rows.reshape(len(rows), -1, length), beat)
 
 
 def unpack_weights(
@@ -63,9 +65,9 @@ def unpack_weights(
     """The inverse of pack_weights: [C_out, C, k, k], depthwise [C, 1, k, k]. dtype: np.int8 or
     np.int32."""
     outputs = 1 if depthwise else out_channels
-    flat = _unpack(memory, kernel * kernel * outputs, dtype)
-    pieces = flat.reshape(len(memory), kernel, kernel, outputs)
-    return np.ascontiguousarray(pieces.transpose((0, 3, 1, 2) if depthwise else (3, 0, 1, 2)))
+    rows = _unpack(memory, kernel * kernel if depthwise else out_channels, dtype)
+    taps = rows.reshape(len(memory), kernel, kernel, outputs)
+    return np.ascontiguousarray(taps.transpose((0, 3, 1, 2) if depthwise else (3, 0, 1, 2)))
 
 
 def pack_channels(channels: np.ndarray) -> np.ndarray:
@@ -73,13 +75,16 @@ def pack_channels(channels: np.ndarray) -> np.ndarray:
     return channels.astype("<u4")
 
 
-def pack_scale(multiplier: np.ndarray, shift: np.ndarray) -> np.ndarray:
+def pack_scale(
+    multiplier: np.ndarray, shift: np.ndarray, beat: int, *, depthwise: bool = False
+) -> np.ndarray:
     """A 32-bit word for each output, uint32 [O]: the multiplier in bits 15..0, the shift in bits
-    21..16."""
-    return (multiplier | shift << 16).astype("<u4")
+    21..16. Depthwise, for each selected channel in the lowest word of its beat, uint32 [K, W/4]."""
+    words = (multiplier | shift << 16).astype("<u4")
+    return _pack(words[:, None], beat).view("<u4") if depthwise else words
 
 
 def unpack_scale(words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The inverse of pack_scale: multiplier and shift, int64 [O]."""
-    values = words.astype(np.int64)
+    """The inverse of pack_scale: multiplier and shift, int64 [O], depthwise int64 [K]."""
+    values = (words[:, 0] if words.ndim == 2 else words).astype(np.int64)
     return values & 0xFFFF, values >> 16 & 0x3F

@@ -31,12 +31,14 @@ def test_weights(beat, dtype, shape, seed):
     memory = layout.pack_weights(weights, beat)
     out_channels, _, k, _ = shape
     stride, size = memory.shape[-1], np.dtype(dtype).itemsize
-    assert stride == layout.piece_stride(k * k * out_channels * size, beat)
+    assert memory.shape[:2] == (shape[1], k * k)
+    assert stride == layout.piece_stride(out_channels * size, beat)
     flat = memory.tobytes()
     for o, c, u, v in np.ndindex(shape):
-        address = c * stride + ((u * k + v) * out_channels + o) * size
+        address = ((c * k + u) * k + v) * stride + o * size
         word = int.from_bytes(flat[address : address + size], "little", signed=True)
         assert word == weights[o, c, u, v]
+    assert not memory[..., out_channels * size :].any()
     back = layout.unpack_weights(memory, out_channels, k, dtype)
     assert back.dtype == dtype and np.array_equal(back, weights)
 
@@ -45,25 +47,28 @@ def test_weights(beat, dtype, shape, seed):
 def test_depthwise_weights(dtype, seed):
     weights = np.random.default_rng(seed).integers(-128, 128, (5, 1, 3, 3)).astype(dtype)
     memory = layout.pack_weights(weights, 8, depthwise=True)
-    assert memory.shape == (5, 16 if dtype == np.int8 else 40)
-    first = np.frombuffer(memory[2].tobytes(), dtype)[:9]
-    assert np.array_equal(first, weights[2].ravel())
+    assert memory.shape == (5, 1, 16 if dtype == np.int8 else 40)
+    third = np.frombuffer(memory[2].tobytes(), dtype)[:9]
+    assert np.array_equal(third, weights[2].ravel())
     back = layout.unpack_weights(memory, 5, 3, dtype, depthwise=True)
     assert np.array_equal(back, weights)
 
 
 def test_rows_of_the_gradient_are_rows_of_the_random_bits(seed):
-    """Row position * k * k + u * k + v of the update is a run of C_out words of the layout."""
-    gradient = np.random.default_rng(seed).integers(-99, 99, (4, 2, 3, 3), np.int32)
+    """Row position * k * k + u * k + v of the update is a row of C_out words of the layout."""
+    gradient = np.random.default_rng(seed).integers(-99, 99, (5, 2, 3, 3), np.int32)
     memory = layout.pack_weights(gradient, 8)
-    words = memory.view("<i4").reshape(2 * 9, 4)
-    assert np.array_equal(words, gradient.reshape(4, 18).T)
+    words = memory.view("<i4").reshape(2 * 9, 6)
+    assert np.array_equal(words[:, :5], gradient.reshape(5, 18).T)
 
 
 def test_words():
-    scale = layout.pack_scale(np.array([1, 65535]), np.array([40, 3]))
-    assert scale.tolist() == [40 << 16 | 1, 3 << 16 | 65535] and scale.dtype == "<u4"
-    assert [values.tolist() for values in layout.unpack_scale(scale)] == [[1, 65535], [40, 3]]
+    words = [40 << 16 | 1, 3 << 16 | 65535]
+    for depthwise in (False, True):
+        scale = layout.pack_scale(np.array([1, 65535]), np.array([40, 3]), 16, depthwise=depthwise)
+        assert scale.dtype == "<u4"
+        assert scale.tolist() == ([[word, 0, 0, 0] for word in words] if depthwise else words)
+        assert [values.tolist() for values in layout.unpack_scale(scale)] == [[1, 65535], [40, 3]]
     assert layout.pack_channels(np.array([1, 300])).tobytes() == b"\1\0\0\0\x2c\1\0\0"
 
 
