@@ -18,6 +18,10 @@ LIMITS = {
     "lanes": (1, 128),
     "neighbours": (1, (1 << 16) - 1),
     "points": (1, 256),
+    "outputs": (0, 128),
+    "plane": (8, 1 << 16),  # sums of a plane fit 32 bits
+    "kernel": (1, 15),
+    "channels": (1, (1 << 16) - 1),
 }
 """Smallest and largest value of each size."""
 
@@ -50,6 +54,11 @@ class Configuration:
     neighbours: most neighbours kept for a sample (K); 1..samples - 1.
     points: points held by the embedding (L); 1..256, at most samples.
     data_width: bits of a beat on the memory port; 64, 128 or 256.
+    outputs: multipliers of the sparse-gradient unit, each for one output (P_o); 1..128, a power of
+        two, or 0 for an accelerator without the unit, whose next three sizes are not used.
+    plane: most bytes of one channel's map; 8..65536, a power of two, at least a beat.
+    kernel: most taps a side of a convolution; 1..15.
+    channels: most input channels of a convolution; 1..65535.
     """
 
     name: str
@@ -61,6 +70,10 @@ class Configuration:
     dimensions: int = 4096
     points: int = 1
     data_width: int = 64
+    outputs: int = 0
+    plane: int = 2048
+    kernel: int = 7
+    channels: int = 2048
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
@@ -76,8 +89,15 @@ class Configuration:
                 raise ValueError(f"{key} is {value}: it must be from {low} to {high}")
         if not isinstance(self.data_width, int) or self.data_width not in DATA_WIDTHS:
             raise ValueError(f"data_width is {self.data_width!r}: it must be 64, 128 or 256")
-        if self.lanes & (self.lanes - 1):
-            raise ValueError(f"lanes is {self.lanes}: it must be a power of two")
+        for key in ("lanes", "outputs", "plane"):
+            value = getattr(self, key)
+            if value & (value - 1):
+                raise ValueError(f"{key} is {value}: it must be a power of two")
+        if self.plane < self.beat_bytes:
+            raise ValueError(
+                f"plane is {self.plane}: it must be at least a beat of data_width, which is "
+                f"{self.beat_bytes} bytes"
+            )
         for key in ("features", "dimensions"):
             value = getattr(self, key)
             if value % self.lanes:
@@ -97,6 +117,21 @@ class Configuration:
                 f"neighbours is {self.neighbours}: it must be less than samples, "
                 f"which is {self.samples}"
             )
+
+    @property
+    def beat_bytes(self) -> int:
+        """Bytes of a beat on the memory port."""
+        return self.data_width // 8
+
+    @property
+    def plane_beats(self) -> int:
+        """Most beats of the memory port for one channel's map: plane / beat_bytes."""
+        return self.plane // self.beat_bytes
+
+    @property
+    def sum_width(self) -> int:
+        """Bits of a signed sum of `plane` products of two signed bytes: up to plane * 2^14."""
+        return 16 + self.plane.bit_length() - 1
 
     @property
     def beats(self) -> int:
@@ -157,6 +192,10 @@ PRESETS = {
             dimensions=64,
             points=2,
             data_width=64,
+            outputs=4,
+            plane=64,
+            kernel=3,
+            channels=16,
         ),
         Configuration(
             name="edge",
@@ -168,6 +207,10 @@ PRESETS = {
             dimensions=4096,
             points=8,
             data_width=64,
+            outputs=16,
+            plane=2048,
+            kernel=7,
+            channels=2048,
         ),
         Configuration(
             name="wide",
@@ -179,6 +222,10 @@ PRESETS = {
             dimensions=8192,
             points=16,
             data_width=256,
+            outputs=64,
+            plane=8192,
+            kernel=7,
+            channels=4096,
         ),
     )
 }

@@ -9,7 +9,10 @@ import pytest
 from hw.config import PRESETS, Configuration, load
 
 LEGAL = dict(name="some", samples=100, features=24, rows=5, lanes=8, neighbours=9)
-KEYS = "name, samples, features, rows, lanes, neighbours, dimensions, points, data_width"
+KEYS = (
+    "name, samples, features, rows, lanes, neighbours, dimensions, points, data_width, "
+    "outputs, plane, kernel, channels"
+)
 NAME = "it must start with a lower-case letter and hold only lower-case letters, digits and"
 
 ILLEGAL = [
@@ -39,6 +42,21 @@ ILLEGAL = [
     ({"data_width": 32}, "data_width is 32: it must be 64, 128 or 256"),
     ({"data_width": "64"}, "data_width is '64': it must be 64, 128 or 256"),
     ({"data_width": 64.0}, "data_width is 64.0: it must be 64, 128 or 256"),
+    ({"outputs": -1}, "outputs is -1: it must be from 0 to 128"),
+    ({"outputs": 256}, "outputs is 256: it must be from 0 to 128"),
+    ({"outputs": 12}, "outputs is 12: it must be a power of two"),
+    ({"plane": 4}, "plane is 4: it must be from 8 to 65536"),
+    ({"plane": 1 << 17}, "plane is 131072: it must be from 8 to 65536"),
+    ({"plane": 96}, "plane is 96: it must be a power of two"),
+    (
+        {"plane": 16, "data_width": 256},
+        "plane is 16: it must be at least a beat of data_width, which is 32 bytes",
+    ),
+    ({"kernel": 0}, "kernel is 0: it must be from 1 to 15"),
+    ({"kernel": 16}, "kernel is 16: it must be from 1 to 15"),
+    ({"channels": 0}, "channels is 0: it must be from 1 to 65535"),
+    ({"channels": 65536}, "channels is 65536: it must be from 1 to 65535"),
+    ({"channels": "all"}, "channels is 'all': it must be an integer from 1 to 65535"),
     ({"neighbours": 0}, "neighbours is 0: it must be from 1 to 65535"),
     ({"neighbours": 100}, "neighbours is 100: it must be less than samples, which is 100"),
 ]
@@ -77,6 +95,25 @@ def test_derived_widths():
 def test_raw_sample_widths():
     c = PRESETS["edge"]
     assert (c.sample_beats, c.sample_beats_width) == (256, 9)
+
+
+def test_sparse_gradient_sizes_of_the_presets():
+    sizes = {
+        name: (c.outputs, c.plane, c.kernel, c.channels, c.plane_beats, c.sum_width)
+        for name, c in PRESETS.items()
+    }
+    assert sizes == {
+        "tiny": (4, 64, 3, 16, 8, 22),
+        "edge": (16, 2048, 7, 2048, 256, 27),
+        "wide": (64, 8192, 7, 4096, 256, 29),
+    }
+
+
+def test_sum_width_is_tight():
+    for bits in range(3, 17):
+        width = Configuration(**{**LEGAL, "plane": 1 << bits}).sum_width
+        assert -(2 ** (width - 1)) <= -16256 << bits
+        assert 2 ** (width - 2) <= 16384 << bits < 2 ** (width - 1)
 
 
 def test_points_of_the_presets():
