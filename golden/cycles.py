@@ -245,15 +245,33 @@ def sample_cycles(
     return drop + stored + chosen + emitted
 
 
-def read_cycles(n: int, dimensions: int, *, beats: int, byte_lanes: int, data_width: int) -> int:
+def sums_cycles(beats: int, byte_lanes: int, most_features: int) -> int:
+    """Reading the sums of a sample: a memory of 16 words or more gives one of them a cycle."""
+    banks = 1 << ceil(log2(max(most_features // 16, 1)))
+    return beats * byte_lanes // min(banks, byte_lanes)
+
+
+def read_cycles(
+    n: int,
+    dimensions: int,
+    *,
+    beats: int,
+    byte_lanes: int,
+    data_width: int,
+    most_features: int,
+) -> int:
     """From the start of a job to its last reduced sample, from a memory that answers at once.
 
     dimensions: D. beats: of a reduced sample. byte_lanes: W. data_width: of the memory port, bits.
-    What counts is the slowest of the memory port, the beats in and the beats out.
+    most_features: F of the generator. What counts is the slowest of the memory port, the beats in
+    and the sums out; the other end of the pipeline comes on top.
     """
     words = ceil(n * dimensions * 8 / data_width)
-    moved = max(words, n * ceil(dimensions / byte_lanes), n * beats)
-    return moved + beats + byte_lanes.bit_length() + 15
+    beats_in = ceil(dimensions / byte_lanes)
+    out = sums_cycles(beats, byte_lanes, most_features)
+    moved = max(words + out, n * beats_in + out, ceil(words / n) + n * out)
+    clear = sums_cycles(most_features // byte_lanes, byte_lanes, most_features)
+    return moved + clear + byte_lanes.bit_length() + 13
 
 
 def job_cycles(
@@ -288,7 +306,14 @@ def job_cycles(
     of the memory, cycles; as long as several reads outstanding hide it, it counts once for the
     first read and once for the answer to the last write.
     """
-    read = read_cycles(n, dimensions, beats=beats, byte_lanes=byte_lanes, data_width=data_width)
+    read = read_cycles(
+        n,
+        dimensions,
+        beats=beats,
+        byte_lanes=byte_lanes,
+        data_width=data_width,
+        most_features=most_features,
+    )
     affinity = affinity_cycles(
         n,
         k,

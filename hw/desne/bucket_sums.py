@@ -7,6 +7,15 @@ from amaranth.lib.wiring import In, Out
 
 from hw.config import Configuration, width_for
 
+LUT_RAM_DEPTH = 16
+"""Words of the smallest memory of common devices: fewer to a bank would leave it partly empty."""
+
+
+def banks(config: Configuration) -> int:
+    """Sums that are read in a cycle, a power of two: at most W, and no bank below 16 words."""
+    useful = max(config.features // LUT_RAM_DEPTH, 1)
+    return min(1 << (useful - 1).bit_length(), config.lanes)
+
 
 def signed_width(magnitude: int) -> int:
     """Bits of a signed number of at most this magnitude."""
@@ -25,8 +34,8 @@ class BucketSums(wiring.Component):
 
     Each lane has sums of its own, in a memory that is read, added to and written in one cycle: two
     bytes of a beat never meet, and a bucket that comes again in the next beat finds the new sum. A
-    complete sample is read out W buckets a cycle, each summed over the lanes by a balanced tree,
-    and cleared behind the reading, while the next sample is summed in a second set.
+    complete sample is read out `banks` buckets a cycle, each summed over the lanes by a balanced
+    tree, and cleared behind the reading, while the next sample is summed in a second set.
 
     Flow control: ``add`` only while ``open``, which is low while both sets hold complete samples.
     ``advance`` stops the reading. Both depend on registers alone.
@@ -41,20 +50,23 @@ class BucketSums(wiring.Component):
     Members
     -------
     clear: In(1), all sums of row ``clear_row`` become 0, and the sets start over.
-    clear_row: In, 0..features / W - 1.
+    clear_row: In, 0..features / banks - 1.
     open: Out(1), values can be taken.
     add: In(1), values are taken; only while open. end: In(1), with add: they are the sample's last.
     values: In(array of W lane_byte).
     last_row: In, rows to read less one.
     advance: In(1), a row may be read.
     reading: Out(1), a row is read in this cycle. last: Out(1), with reading: the sample's last.
-    valid: Out(1). totals: Out(array of W signed sums), buckets row * W to row * W + W - 1.
+    valid: Out(1). totals: Out(array of banks signed sums), buckets row * banks to
+        row * banks + banks - 1.
     """
 
     def __init__(self, config: Configuration):
         self.config = config
         self.latency = 1 + config.lanes.bit_length() - 1
-        row = width_for(config.beats - 1)
+        self.banks = banks(config)
+        self.rows = config.features // self.banks
+        row = width_for(self.rows - 1)
         self._total: ShapeLike = signed(signed_width(config.dimensions * 255))
         super().__init__(
             {
@@ -69,16 +81,17 @@ class BucketSums(wiring.Component):
                 "reading": Out(1),
                 "last": Out(1),
                 "valid": Out(1),
-                "totals": Out(data.ArrayLayout(self._total, config.lanes)),
+                "totals": Out(data.ArrayLayout(self._total, self.banks)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         lanes = range(self.config.lanes)
-        bank_bits = self.config.lanes.bit_length() - 1
+        banks = range(self.banks)
+        bank_bits = self.banks.bit_length() - 1
         lane_sum = signed(signed_width(self.config.sample_beats * 255))
-        sums = data.ArrayLayout(lane_sum, self.config.lanes)
+        sums = data.ArrayLayout(lane_sum, self.banks)
 
         filling, emptying = Signal(), Signal()  # which set
         full = Signal(2)  # of each set: it holds a complete sample
@@ -99,13 +112,13 @@ class BucketSums(wiring.Component):
             m.d.sync += [filling.eq(0), emptying.eq(0), full.eq(0), row.eq(0)]
 
         # cycle 0: read, add and write, or read and clear
-        level = [[Signal(lane_sum, name=f"sum_{lane}_{b}") for b in lanes] for lane in lanes]
+        level = [[Signal(lane_sum, name=f"sum_{lane}_{b}") for b in banks] for lane in lanes]
         for lane in lanes:
             named = self.values[lane]
             bank, target = named.bucket[:bank_bits], named.bucket[bank_bits:]
             rows = []
             for number in range(2):
-                store = memory.Memory(shape=sums, depth=self.config.beats, init=[])
+                store = memory.Memory(shape=sums, depth=self.rows, init=[])
                 m.submodules[f"lane_{lane}_set_{number}"] = store
                 read, write = store.read_port(domain="comb"), store.write_port(granularity=1)
                 empty = self.reading & (emptying == number)
@@ -120,10 +133,10 @@ class BucketSums(wiring.Component):
                 with m.Elif(self.add & (filling == number)):
                     m.d.comb += [
                         write.en.eq(1 << bank),
-                        *(write.data[b].eq(old + named.value) for b in lanes),
+                        *(write.data[b].eq(old + named.value) for b in banks),
                     ]
                 rows.append(read.data)
-            for bucket in lanes:
+            for bucket in banks:
                 m.d.sync += level[lane][bucket].eq(Mux(emptying, rows[1][bucket], rows[0][bucket]))
 
         # cycles 1 and on: a level of the tree each
@@ -132,11 +145,11 @@ class BucketSums(wiring.Component):
             count //= 2
             widest = signed(signed_width(self.config.dimensions * 255 // count))
             above = [
-                [Signal(widest, name=f"level_{count}_{i}_{b}", reset_less=True) for b in lanes]
+                [Signal(widest, name=f"level_{count}_{i}_{b}", reset_less=True) for b in banks]
                 for i in range(count)
             ]
             for i in range(count):
-                for b in lanes:
+                for b in banks:
                     m.d.sync += above[i][b].eq(level[2 * i][b] + level[2 * i + 1][b])
             level = above
         valid = self.reading
@@ -144,5 +157,5 @@ class BucketSums(wiring.Component):
             later = self.valid if cycle == self.latency - 1 else Signal(name=f"valid_{cycle}")
             m.d.sync += later.eq(valid)
             valid = later
-        m.d.comb += [self.totals[b].eq(level[0][b]) for b in lanes]
+        m.d.comb += [self.totals[b].eq(level[0][b]) for b in banks]
         return m

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """reduce: D bytes of a sample become F bytes, each a signed sum over a bucket."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -34,7 +34,8 @@ class Reduce(wiring.Component):
 
     Latency: `latency` cycles from the last beat of a sample until the first beat of its features is
     valid, when nothing before it is in the way; the first beat of ``bytes`` is taken `clearing`
-    cycles after ``start``. Throughput: a sample in max(sample_beats, beats) cycles.
+    cycles after ``start``. Throughput: a beat of features takes `rows` = W / banks cycles, where
+    banks is F / 16 within 1..W; a sample max(sample_beats, rows * beats).
 
     Parameters
     ----------
@@ -59,8 +60,9 @@ class Reduce(wiring.Component):
         beat = data.ArrayLayout(unsigned(8), config.lanes)
         self._sums = BucketSums(config)
         self._places = self._sums.latency + 3 + CreditQueue.round_trip
-        self.latency = 3 + self._places - CreditQueue.round_trip + CreditQueue.latency
-        self.clearing = config.beats + 1
+        self.rows = config.lanes // self._sums.banks
+        self.latency = self._sums.latency + self.rows + 5 + CreditQueue.latency
+        self.clearing = self._sums.rows + 1
         super().__init__(
             {
                 "start": In(1),
@@ -136,20 +138,26 @@ class Reduce(wiring.Component):
             sums.add.eq(add & sums.open),
             sums.end.eq(end),
             sums.advance.eq(queue.available),
-            queue.reserve.eq(sums.reading),
+            queue.reserve.eq(sums.reading & self._every(m, sums.reading, "read")),
         ]
-        # behind the totals: shift, offset, saturate
+        # behind the totals: shift, offset, saturate, and together they make a beat
         valid = Signal(2)
-        m.d.sync += [valid.eq(Cat(sums.valid, valid[0])), queue.write.eq(valid[1])]
-        for lane in lanes:
-            total = sums.totals[lane]
-            shifted = Signal(signed(len(total)), name=f"shifted_{lane}", reset_less=True)
-            moved = Signal(signed(len(total) + 1), name=f"moved_{lane}", reset_less=True)
-            m.d.sync += [
-                shifted.eq(total >> shift),
-                moved.eq(shifted + offset),
-                queue.result[lane].eq(Mux(moved < 0, 0, Mux(moved > 255, 255, moved))),
-            ]
+        complete = self._every(m, valid[1], "complete")
+        m.d.sync += [
+            valid.eq(Cat(sums.valid, valid[0])),
+            queue.write.eq(valid[1] & complete),
+        ]
+        features = []
+        for bank in range(sums.banks):
+            total = sums.totals[bank]
+            shifted = Signal(signed(len(total)), name=f"shifted_{bank}", reset_less=True)
+            moved = Signal(signed(len(total) + 1), name=f"moved_{bank}", reset_less=True)
+            m.d.sync += [shifted.eq(total >> shift), moved.eq(shifted + offset)]
+            features.append(Mux(moved < 0, 0, Mux(moved > 255, 255, moved))[:8])
+        beat = Signal(8 * config.lanes, reset_less=True)
+        with m.If(valid[1]):
+            m.d.sync += beat.eq(Cat(beat, *features)[8 * sums.banks :])
+        m.d.comb += queue.result.eq(beat)
 
         m.d.comb += self.busy.eq(1)
         with m.FSM():
@@ -160,7 +168,7 @@ class Reduce(wiring.Component):
                         to_receive.eq(self.samples),
                         to_read.eq(self.samples),
                         last_beat.eq(self.sample_beats - 1),
-                        sums.last_row.eq(self.beats - 1),
+                        sums.last_row.eq(self.beats * self.rows - 1),
                         shift.eq(self.shift),
                         offset.eq(self.offset),
                         Cat(position, sums.clear_row).eq(0),
@@ -169,10 +177,19 @@ class Reduce(wiring.Component):
             with m.State("CLEAR"):
                 m.d.comb += sums.clear.eq(1)
                 m.d.sync += sums.clear_row.eq(sums.clear_row + 1)
-                with m.If(sums.clear_row == config.beats - 1):
+                with m.If(sums.clear_row == sums.rows - 1):
                     m.next = "SUM"
             with m.State("SUM"):
                 m.d.comb += receiving.eq(to_receive != 0)
                 with m.If((to_read == 0) & queue.empty):
                     m.next = "IDLE"
         return m
+
+    def _every(self, m: Module, step: Signal, name: str) -> Value:
+        """High in the last of each `rows` steps."""
+        if self.rows == 1:
+            return Const(1)
+        count = Signal(range(self.rows), name=f"{name}_row")
+        with m.If(step):
+            m.d.sync += count.eq(count + 1)
+        return count == self.rows - 1

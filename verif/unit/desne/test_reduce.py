@@ -16,6 +16,9 @@ from verif.unit.streams import receive, send
 from verif.vectors import reduce as vectors
 
 TINY = PRESETS["tiny"]
+WIDER = Configuration(
+    name="wider", samples=16, features=64, rows=1, lanes=8, neighbours=2, dimensions=64
+)
 CASES = vectors.cases(TINY, seed=11)
 SETTINGS = ("samples", "sample_beats", "beats", "shift", "offset")
 
@@ -108,14 +111,36 @@ def test_reset(interrupt):
 
 @pytest.mark.parametrize("name", ["hashing", "one bucket, all 255", "identity"])
 def test_throughput_and_latency(name):
-    """A beat a cycle, whatever the table; the stated latency behind each sample's last beat."""
+    """A beat a cycle, whatever the table, unless the sums take longer to read; the stated latency
+    behind each sample's last beat, or the one before it.
+    """
     dut, job = Reduce(TINY), CASES[name]
+    period = max(job.sample_beats, dut.rows * job.beats)
     _, (cycles,) = run(dut, [job])
     taken = np.array(cycles["features"]).reshape(job.samples, job.beats)
     first_byte = dut.clearing - 1  # cycle 0 follows start
-    last_byte = first_byte + job.sample_beats * np.arange(1, job.samples + 1) - 1
-    expected = (last_byte + dut.latency)[:, None] + np.arange(job.beats)
+    last_byte = first_byte + job.sample_beats - 1 + period * np.arange(job.samples)
+    expected = (last_byte + dut.latency)[:, None] + dut.rows * np.arange(job.beats)
     assert (taken - 1 == expected).all(), (taken[:3] - 1, expected[:3])
+
+
+@pytest.mark.parametrize("config", [TINY, WIDER], ids=["one bank", "four banks"])
+def test_short_samples(config):
+    """Where the sums take longer to read than to make, they are read without a pause."""
+    samples = np.random.default_rng(3).integers(0, 256, (12, config.lanes), np.uint8)
+    table = vectors.random_table(config.lanes, config.features, seed=3)
+    dut, job = Reduce(config), vectors.job(config, table, samples)
+    results, (cycles,) = run(dut, [job])
+    check(results, [job])
+    taken = np.array(cycles["features"])
+    assert (np.diff(taken) == dut.rows).all()
+    assert taken[0] - 1 == dut.clearing - 1 + dut.latency
+
+
+@pytest.mark.parametrize("backpressure", ["none", "random", "long"])
+def test_several_banks(backpressure):
+    jobs = list(vectors.cases(WIDER, seed=12).values())
+    check(run(Reduce(WIDER), jobs, "random", backpressure, seed=6)[0], jobs)
 
 
 def test_accumulators_hold_the_extremes():
