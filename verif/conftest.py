@@ -5,10 +5,14 @@ import os
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from verif import records
 from verif.sim.build import build_root
+
+hypothesis.settings.register_profile("slow machines too", deadline=None)
+hypothesis.settings.load_profile("slow machines too")
 
 
 def pytest_configure(config):

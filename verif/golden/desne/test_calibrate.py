@@ -40,7 +40,7 @@ FEATURES = st.integers(2, 14).flatmap(
 
 
 @seed(20260101)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(FEATURES, st.integers(1, 16), st.floats(0, 1))
 def test_equals_plain_integers_with_ties(features, limit, position):
     features = np.array(features, np.uint8)
@@ -115,7 +115,7 @@ def test_other_perplexities_are_reached(tile, perplexity, limit):
 
 
 @seed(7)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(FEATURES, st.floats(0.05, 0.95))
 def test_the_code_brackets_the_true_entropy(features, position):
     """On any row the entropy reaches the target at the code, and at the next code no longer.

@@ -17,7 +17,7 @@ def three_loops(features):
 
 
 @seed(1)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=9)))
 def test_equals_three_loops(features):
     result = distance(features)

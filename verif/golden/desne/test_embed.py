@@ -46,7 +46,7 @@ def equal_to_plain(features, neighbours, weights, register, iterations, rate=16)
 
 
 @seed(1)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(2, 9),
     width=st.integers(1, 6),

@@ -26,7 +26,7 @@ def in_loops(samples, table):
 
 
 @seed(1)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SHAPES, st.integers(1, 70), st.integers(0, 1000))
 def test_equals_loops_and_never_saturates(shape, features, table_seed):
     table = make_table(shape, features, table_seed)

@@ -52,7 +52,7 @@ def random_map(rng, n, extent):
 
 @pytest.mark.parametrize("rule", RULES)
 @seed(1)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     map_seed=st.integers(0, 1 << 30),
     n=st.integers(1, 40),

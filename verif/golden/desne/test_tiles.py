@@ -13,7 +13,7 @@ from golden.desne.tiles import class_budgets, plan_class, shares
 
 
 @seed(1)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.integers(1, 7000), min_size=1, max_size=20), st.floats(0.01, 1))
 def test_budgets_are_exact_and_within_one_of_proportional(counts, keep):
     try:
@@ -59,7 +59,7 @@ def test_shares_are_cumulated_rounding(total, parts):
 
 
 @seed(3)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(1, 400), st.floats(0, 1), st.integers(2, 60), st.booleans(), st.integers(0, 9))
 @example(8, 6 / 7, 3, False, 0)  # tiles of 3, 2 and 3 samples; 7 dealt as evenly would be 2, 3, 2
 def test_plan(m, position, tile, all_tiles, plan_seed):

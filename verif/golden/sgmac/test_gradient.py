@@ -102,7 +102,7 @@ def jobs(draw_one):
 
 
 @seed(1)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(jobs())
 def test_any_convolution_equals_autograd(torch, job):
     images, channels, c, draw_seed = job

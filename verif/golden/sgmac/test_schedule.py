@@ -64,7 +64,7 @@ def schedules(draw_one):
 
 
 @seed(1)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(schedules(), st.integers(0, 3), st.integers(0, 300))
 def test_every_channel_of_a_pool_is_visited(given_schedule, stage, offset):
     schedule, rank = given_schedule

@@ -40,7 +40,7 @@ def updates(draw_one):
 
 
 @seed(1)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(updates(), st.integers(1, PERIOD))
 def test_equals_fractions(job, register):
     for rounding in ("nearest", "stochastic"):
@@ -175,7 +175,7 @@ def test_random_bits_are_the_highest_of_the_state():
 
 
 @seed(1)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.floats(LOWEST_SCALE, 65535.0))
 def test_scales_are_within_2_to_the_minus_16(scale):
     m, s = (int(value) for value in quantise_scale(scale))

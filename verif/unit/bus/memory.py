@@ -38,7 +38,7 @@ class ReadMemory:
         """Background testbench."""
         axi, rules = self.axi, self.rules
         names = read_signals()
-        beats: deque = deque()  # (earliest cycle, address, last)
+        beats: deque = deque()  # (earliest cycle, address, last, identifier)
         served = 0
         pause_ar, pause_r = next(self.stalls_ar), next(self.stalls_r)
         while True:
@@ -49,7 +49,8 @@ class ReadMemory:
                 pause_r -= 1
             ctx.set(axi.rvalid, present)
             if present:
-                _, address, last = beats[0]
+                _, address, last, identifier = beats[0]
+                ctx.set(axi.rid, identifier)
                 ctx.set(axi.rdata, int.from_bytes(self.bytes_at(address), "little"))
                 ctx.set(axi.rlast, last)
                 ctx.set(axi.rresp, self.fail.get(served, 0))
@@ -61,7 +62,8 @@ class ReadMemory:
                 beat, length = rules.beat, values["arlen"] + 1
                 for index in range(length):
                     address = values["araddr"] + index * beat
-                    beats.append((now + self.latency, address, index == length - 1))
+                    last = index == length - 1
+                    beats.append((now + self.latency, address, last, values["arid"]))
             elif pause_ar:
                 pause_ar -= 1
             if present and values["rready"]:
@@ -107,11 +109,12 @@ class WriteMemory:
             for name in pause:
                 ctx.set(getattr(axi, f"{name}ready"), pause[name] == 0)
             now = rules.cycle
-            due = bool(answers) and answers[0] <= now
+            due = bool(answers) and answers[0][0] <= now
             present = due and pause_b == 0
             if due and pause_b:
                 pause_b -= 1
             ctx.set(axi.bvalid, present)
+            ctx.set(axi.bid, answers[0][1] if present else 0)
             ctx.set(axi.bresp, self.fail.get(answered, 0))
             values = await _tick(ctx, axi, names)
             rules.step(values)
@@ -122,18 +125,18 @@ class WriteMemory:
                 elif pause[name]:
                     pause[name] -= 1
             if values["awvalid"] and values["awready"]:
-                addresses.append((values["awaddr"], values["awlen"] + 1))
+                addresses.append((values["awaddr"], values["awlen"] + 1, values["awid"]))
             if values["wvalid"] and values["wready"]:
                 data.append((values["wdata"], values["wstrb"]))
             while addresses and len(data) >= addresses[0][1]:
-                address, beats = addresses.popleft()
+                address, beats, identifier = addresses.popleft()
                 for index in range(beats):
                     word, strobes = data.popleft()
                     for lane in range(rules.beat):
                         if strobes >> lane & 1:
                             place = address + index * rules.beat + lane
                             self.contents[place] = word >> 8 * lane & 255
-                answers.append(now + self.latency)
+                answers.append((now + self.latency, identifier))
             if present and values["bready"]:
                 answers.popleft()
                 answered += 1
