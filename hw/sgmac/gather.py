@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gather: fetches what a job needs, in the order of use, and nothing of channels not selected."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from hw.arith.multiply import Multiply
+from hw.bus.bursts import transfer_layout
+from hw.bus.read_master import read_layout
+from hw.config import Configuration, width_for
+from hw.sgmac.array_job import words_layout
+from hw.sgmac.channel_list import ChannelList
+from hw.sgmac.deal import Deal, Sink
+from hw.sgmac.job import ADDRESS_WIDTH, memory_job_layout
+from hw.sgmac.row_addresses import GRADIENT_BYTES, RowAddresses
+
+LENGTH_WIDTH = 32
+SCALE_BYTES = 4
+
+
+class Gather(wiring.Component):
+    """Orders the reads of a job and deals their beats out.
+
+    Order: the channel list; the errors of the first block of outputs; then for every block b and
+    position j of the list: x_j, unless it is resident and there; the rows of the position before
+    (partial sums when accumulating, weights when updating); at j = 0 the scales of b when updating;
+    a share of the errors of block b + 1, ceil(P / K) planes, so that they hide behind the
+    multiplications of b. The rows of the last position come last. Depthwise: for every j: x_j to
+    the lanes, the errors of j to the ring; the rows of the position before; the scale of j.
+
+    Flow control: streams. What a reader does not take holds up all that was ordered after it; the
+    order above makes sure that this ends.
+
+    Latency: 3 cycles from ``start`` to the first transfer. Throughput: a transfer every 2 cycles,
+    and `latency` cycles more for each address that depends on a channel; beats pass as they come.
+
+    Parameters
+    ----------
+    config: outputs, plane, kernel, channels and data_width are used.
+
+    Members
+    -------
+    start: In(1). job: In(memory_job_layout), stable while busy. busy: Out(1), transfers are still
+    to be ordered, or beats to come.
+    listed: Out(1), the list is there and legal. illegal: Out(1), it is not; nothing else is read.
+    position: In, channel: Out: a second reader of the list, as of ChannelList.
+    reads: Out(stream of transfer_layout). data: In(stream of read_layout).
+    words: Out(stream of words_layout), to the array. partials, weights, scales: Out(stream of
+    data_width bits), to the rows.
+    """
+
+    def __init__(self, config: Configuration):
+        self.config = config
+        beats = stream.Signature(config.data_width)
+        width = width_for(config.channels - 1)
+        self._multiply = Multiply(width, width_for(config.plane))
+        self.latency = self._multiply.latency + 2
+        super().__init__(
+            {name: In(1) for name in ("start",)}
+            | {name: Out(1) for name in ("busy", "listed", "illegal")}
+            | {
+                "job": In(memory_job_layout(config)),
+                "position": In(width),
+                "channel": Out(width),
+                "reads": Out(stream.Signature(transfer_layout(ADDRESS_WIDTH, LENGTH_WIDTH))),
+                "data": In(stream.Signature(read_layout(config.data_width))),
+                "words": Out(stream.Signature(words_layout(config))),
+            }
+            | {name: Out(beats) for name in ("partials", "weights", "scales")}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, job = self.config, self.job
+        lanes, lane_bits = config.outputs, exact_log2(config.outputs)
+        m.submodules.list = channels = ChannelList(config, readers=3)
+        m.submodules.rows = rows = RowAddresses(config)
+        m.submodules.multiply = multiply = self._multiply
+        m.submodules.deal = deal = Deal(config)
+        row = rows.rows.payload
+        with_rows = Signal()
+        position = Signal.like(channels.position[0])
+        m.d.comb += [
+            with_rows.eq(job.accumulate | job.update),
+            channels.position[0].eq(position),
+            channels.position[1].eq(rows.position),
+            channels.position[2].eq(self.position),
+            rows.channel.eq(channels.channel[1]),
+            self.channel.eq(channels.channel[2]),
+            rows.job.eq(job),
+            channels.start.eq(self.start),
+            channels.count.eq(job.selected),
+            channels.in_channels.eq(job.in_channels),
+            self.illegal.eq(channels.illegal),
+            self.listed.eq(channels.loaded & ~channels.illegal),
+        ]
+
+        # ---- one transfer
+        address, length, sink = Signal(ADDRESS_WIDTH), Signal(LENGTH_WIDTH), Signal(Sink)
+        ordered = Signal()
+        taken = Signal()
+        m.d.comb += [
+            self.reads.payload.address.eq(address),
+            self.reads.payload.bytes.eq(length),
+            self.reads.valid.eq(ordered & deal.ordered.ready),
+            taken.eq(self.reads.valid & self.reads.ready),
+            deal.ordered.payload.eq(sink),
+            deal.ordered.valid.eq(taken),
+        ]
+        with m.If(taken):
+            m.d.sync += ordered.eq(0)
+
+        def order(at, size, to: Sink):
+            m.d.sync += [address.eq(at), length.eq(size), sink.eq(to), ordered.eq(1)]
+
+        # ---- the errors, block after block
+        error_address = Signal(ADDRESS_WIDTH)
+        share, rest = Signal(LENGTH_WIDTH), Signal(LENGTH_WIDTH)  # bytes
+        counted, step = Signal(range(2 * lanes + config.channels)), Signal(range(lanes + 1))
+        unread = Signal.like(job.outputs)  # outputs of blocks whose errors were not yet begun
+        missing = Signal(LENGTH_WIDTH)  # bytes of the block begun
+        block = Signal(LENGTH_WIDTH)
+        m.d.comb += block.eq(
+            Mux(unread >= lanes, job.error_stride << lane_bits, Mux(unread == 0, 0, rest)),
+        )
+
+        def begin_block():
+            m.d.sync += [
+                missing.eq(block),
+                unread.eq(Mux(unread >= lanes, unread - lanes, 0)),
+            ]
+
+        scale_address = Signal(ADDRESS_WIDTH)
+        outputs_left = Signal.like(job.outputs)  # from this block on
+        first_block, first_position = Signal(), Signal()
+        last_position, last_block = Signal(), Signal()
+        wait = Signal(range(self.latency + 1))
+        of_errors, ending = Signal(), Signal()
+        m.d.comb += [
+            first_position.eq(position == 0),
+            last_position.eq(position == job.selected - 1),
+            last_block.eq(job.depthwise | (outputs_left <= lanes)),
+            multiply.left.eq(channels.channel[0]),
+            multiply.right.eq(Mux(of_errors, job.error_stride, job.x_stride)),
+            rows.start.eq(0),
+        ]
+        with m.FSM() as fsm:
+            with m.State("IDLE"):
+                m.d.sync += [
+                    error_address.eq(job.error_address),
+                    scale_address.eq(job.scale_address),
+                    outputs_left.eq(job.outputs),
+                    unread.eq(job.outputs),
+                    position.eq(0),
+                    first_block.eq(1),
+                    ending.eq(0),
+                    share.eq(0),
+                    rest.eq(0),
+                    counted.eq(0),
+                    step.eq(0),
+                    missing.eq(0),
+                ]
+                with m.If(self.start):
+                    order(job.channels_address, job.selected * (32 // 8), Sink.CHANNELS)
+                    m.next = "LIST"
+            with m.State("LIST"):
+                # meanwhile: a share of ceil(lanes / K) planes, the last block of outputs mod lanes
+                with m.If(step != lanes):
+                    m.d.sync += step.eq(step + 1)
+                    with m.If(counted < lanes):
+                        m.d.sync += [
+                            counted.eq(counted + job.selected),
+                            share.eq(share + job.error_stride),
+                        ]
+                    with m.If(step < job.outputs[:lane_bits]):
+                        m.d.sync += rest.eq(rest + job.error_stride)
+                with m.Elif(self.listed):
+                    m.d.comb += rows.start.eq(with_rows)
+                    with m.If(job.depthwise):
+                        m.next = "CHANNEL"
+                    with m.Else():
+                        begin_block()
+                        m.next = "FIRST"
+            with m.State("FIRST"):
+                # the errors of the first block, at once
+                with m.If(~ordered):
+                    order(error_address, missing, Sink.LANES)
+                    m.d.sync += error_address.eq(error_address + missing)
+                    begin_block()
+                    m.next = "CHANNEL"
+            with m.State("CHANNEL"):
+                # the list answers, then the product is ready
+                m.d.sync += [wait.eq(wait + 1), of_errors.eq(0)]
+                with m.If(wait == self._multiply.latency):
+                    m.next = "INPUT"
+            with m.State("INPUT"):
+                with m.If(~ordered):
+                    m.d.sync += [wait.eq(0), of_errors.eq(1)]
+                    with m.If(first_block | ~job.resident):
+                        order(
+                            job.x_address + multiply.product,
+                            job.x_stride,
+                            Mux(job.depthwise, Sink.LANES, Sink.RING),
+                        )
+                    m.next = "OWED"
+                    with m.If(job.depthwise):
+                        m.next = "PRODUCT"
+            with m.State("PRODUCT"):
+                m.d.sync += wait.eq(wait + 1)
+                with m.If(wait == self._multiply.latency):
+                    m.next = "ERRORS"
+            with m.State("ERRORS"):
+                with m.If(~ordered):
+                    order(job.error_address + multiply.product, job.error_stride, Sink.RING)
+                    m.next = "OWED"
+            with m.State("OWED"):
+                # the rows of the position before, if there is one and they need anything
+                m.d.sync += wait.eq(0)
+                with m.If(with_rows & ~(first_block & first_position & ~ending)):
+                    m.next = "PARTIAL"
+                with m.Elif(ending):
+                    m.next = "END"
+                with m.Else():
+                    m.next = "SCALES"
+            with m.State("PARTIAL"):
+                with m.If(~ordered & rows.rows.valid):
+                    with m.If(job.accumulate):
+                        order(row.gradient, row.values * GRADIENT_BYTES, Sink.PARTIALS)
+                    m.next = "WEIGHTS"
+            with m.State("WEIGHTS"):
+                with m.If(~ordered):
+                    with m.If(job.update):
+                        order(row.weights, row.values, Sink.WEIGHTS)
+                    m.d.comb += rows.rows.ready.eq(1)
+                    m.next = "PARTIAL"
+                    with m.If(row.channel_ends):
+                        m.next = "SCALES"
+                        with m.If(ending):
+                            m.next = "END"
+            with m.State("SCALES"):
+                with m.If(~ordered):
+                    with m.If(job.update & (job.depthwise | first_position)):
+                        with m.If(job.depthwise):
+                            order(scale_address, SCALE_BYTES, Sink.SCALES)
+                            m.d.sync += scale_address.eq(scale_address + config.data_width // 8)
+                        with m.Else():
+                            valid = Mux(outputs_left < lanes, outputs_left, lanes)
+                            order(scale_address, valid * SCALE_BYTES, Sink.SCALES)
+                            m.d.sync += scale_address.eq(scale_address + lanes * SCALE_BYTES)
+                    m.next = "SHARE"
+            with m.State("SHARE"):
+                with m.If(~ordered):
+                    with m.If(missing != 0):
+                        size = Mux(missing < share, missing, share)
+                        order(error_address, size, Sink.LANES)
+                        m.d.sync += [
+                            error_address.eq(error_address + size),
+                            missing.eq(missing - size),
+                        ]
+                    m.d.sync += position.eq(position + 1)
+                    m.next = "CHANNEL"
+                    with m.If(last_position):
+                        m.d.sync += [
+                            position.eq(0),
+                            first_block.eq(0),
+                            outputs_left.eq(outputs_left - lanes),
+                            ending.eq(last_block),
+                        ]
+                        m.next = "BLOCK"
+            with m.State("BLOCK"):
+                begin_block()
+                m.next = "CHANNEL"
+                with m.If(ending):
+                    m.next = "OWED"
+            with m.State("END"):
+                with m.If(~ordered & deal.idle):
+                    m.next = "IDLE"
+        m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
+
+        # ---- the beats
+        wiring.connect(m, wiring.flipped(self.data), deal.data)
+        wiring.connect(m, deal.channels, channels.beats)
+        for name in ("words", "partials", "weights", "scales"):
+            wiring.connect(m, getattr(deal, name), wiring.flipped(getattr(self, name)))
+        return m
