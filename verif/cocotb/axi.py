@@ -10,6 +10,7 @@ What cocotbext-axi calls a pause generator gives one value a cycle: 1 pauses.
 
 import logging
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -95,9 +96,19 @@ def watch(dut: Any, clock: ClockInfo, rules: ReadRules | WriteRules, member: str
     async def run() -> None:
         while True:
             await RisingEdge(clock.handle)
-            rules.step({name: int(handle.value) for name, handle in handles.items()})
+            rules.step(_known({name: handle.value for name, handle in handles.items()}))
 
     cocotb.start_soon(run())
+
+
+def _known(values: dict[str, Any]) -> dict[str, int]:
+    """As numbers; a payload that is not valid may be X and counts as 0, nothing else may be X."""
+    unknown = {name for name, value in values.items() if not value.is_resolvable}
+    for name in unknown:
+        valid = f"{re.match('a?[rwb]', name)[0]}valid"
+        idle = not name.endswith(("valid", "ready")) and valid not in unknown and not values[valid]
+        assert idle, f"{name} is {values[name]}"
+    return {name: 0 if name in unknown else int(value) for name, value in values.items()}
 
 
 class Refused(Exception):

