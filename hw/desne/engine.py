@@ -1,26 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """engine: takes a job from the registers through memory and the datapath. It only sequences."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.bus.bursts import transfer_layout
 from hw.bus.packer import INDEX_BYTES
 from hw.config import Configuration, width_for
+from hw.job_control import JobControl
 from hw.registers import Phase, Refusal
 
 LENGTH_WIDTH = 32
+
+_ORDERS = "start abort ready read_idle write_idle read_error write_error".split()
+_ANSWERS = ("started refused abort_taken aborted failed done busy begin flush stop clear").split()
 
 
 class Engine(wiring.Component):
     """The sequence of a job, and of what ends it early.
 
-    Flow control: ``start`` is held by its register until ``started`` or ``refused``. A job that is
-    refused has touched nothing. After an error response or ``abort`` both masters are stopped, what
-    is under way on the bus is waited for, ``flush`` resets the datapath, and the job has ended.
+    Flow control: orders, refusals and early ends are those of hw/job_control.py.
 
-    Latency: a job begins 4 cycles after ``start`` when ``ready``; a refusal shows after 3. The
+    Latency: a job begins 3 cycles after ``start`` when ``ready``; a refusal shows after 3. The
     phases overlap as their blocks allow.
 
     Parameters
@@ -69,98 +71,49 @@ class Engine(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        idle = Signal()
+        m.submodules.control = control = JobControl(checking=1)
         m.d.sync += [
             self.reads.payload.address.eq(self.sample_address),
             self.reads.payload.bytes.eq(self.samples * self.sample_bytes),
             self.writes.payload.address.eq(self.result_address),
             self.writes.payload.bytes.eq(self.budget * INDEX_BYTES),
         ]
-        m.d.comb += [self.busy.eq(~idle), self.clear.eq(self.begin)]
+        for name in _ORDERS:
+            m.d.comb += getattr(control, name).eq(getattr(self, name))
+        for name in _ANSWERS:
+            m.d.comb += getattr(self, name).eq(getattr(control, name))
+        m.d.comb += [
+            control.legal.eq(self.verdict == Refusal.NONE),
+            control.offered.eq(self.reads.valid | self.writes.valid),
+        ]
         with m.If(self.reads.ready):
             m.d.sync += self.reads.valid.eq(0)
         with m.If(self.writes.ready):
             m.d.sync += self.writes.valid.eq(0)
-        # a start while a job is under way is refused and disturbs nothing
-        with m.If(self.start & ~idle):
-            m.d.comb += self.refused.eq(1)
+        with m.If(control.occupied):
             m.d.sync += self.refusal.eq(Refusal.BUSY)
+        with m.Elif(control.started | control.refused):
+            m.d.sync += self.refusal.eq(self.verdict)
 
-        trouble = Signal()
-        m.d.comb += trouble.eq(self.abort | self.read_error | self.write_error)
-        wait = Signal(2)
-        m.d.sync += wait.eq(wait + 1)
-        with m.FSM():
-            with m.State("IDLE"):
-                m.d.comb += [idle.eq(1), self.phase.eq(Phase.IDLE)]
-                m.d.sync += wait.eq(0)
-                with m.If(self.abort):
-                    m.d.comb += self.abort_taken.eq(1)  # there is nothing to end
-                with m.Elif(self.start & self.ready):
-                    m.next = "CHECK"
-            with m.State("CHECK"):
-                # the verdict and the lengths follow the registers by a cycle
-                m.d.comb += idle.eq(1)
-                with m.If(wait == 1):
-                    m.d.sync += self.refusal.eq(self.verdict)
-                    with m.If(self.verdict == Refusal.NONE):
-                        m.d.comb += self.started.eq(1)
-                        m.next = "BEGIN"
-                    with m.Else():
-                        m.d.comb += self.refused.eq(1)
-                        m.next = "IDLE"
-            with m.State("BEGIN"):
-                m.d.comb += [self.begin.eq(1), self.phase.eq(Phase.REDUCE)]
-                m.d.sync += self.reads.valid.eq(1)
-                m.next = "REDUCE"
-            with m.State("REDUCE"):
-                m.d.comb += self.phase.eq(Phase.REDUCE)
-                with m.If(trouble):
-                    m.next = "STOP"
-                with m.Elif(self.reduced):
-                    m.d.comb += self.play.eq(1)
-                    m.next = "AFFINITY"
-            with m.State("AFFINITY"):
-                m.d.comb += self.phase.eq(Phase.AFFINITY)
-                with m.If(trouble):
-                    m.next = "STOP"
-                with m.Elif(self.calibrated):
-                    m.next = "EMBED"
-            with m.State("EMBED"):
-                m.d.comb += self.phase.eq(Phase.EMBED)
-                with m.If(trouble):
-                    m.next = "STOP"
-                with m.Elif(self.embedded):
-                    m.d.sync += self.writes.valid.eq(1)
-                    m.next = "SAMPLE"
-            with m.State("SAMPLE"):
-                m.d.comb += self.phase.eq(Phase.SAMPLE)
-                with m.If(trouble):
-                    m.next = "STOP"
-                with m.Elif(self.sampled & self.packed):
-                    m.next = "WRITE"
-            with m.State("WRITE"):
-                m.d.comb += self.phase.eq(Phase.WRITE)
-                with m.If(trouble):
-                    m.next = "STOP"
-                with m.Elif(self.write_idle & ~self.writes.valid):
-                    m.d.comb += self.done.eq(1)
-                    m.next = "IDLE"
-            with m.State("STOP"):
-                # the masters drop what they are still offered, so that offers end
-                m.d.comb += self.stop.eq(1)
-                m.d.sync += wait.eq(0)
-                m.next = "DRAIN"
-            with m.State("DRAIN"):
-                offered = self.reads.valid | self.writes.valid
-                with m.If((wait == 3) & self.read_idle & self.write_idle & ~offered):
-                    m.d.comb += [
-                        self.flush.eq(1),
-                        self.abort_taken.eq(1),
-                        self.aborted.eq(self.abort),
-                        self.failed.eq(self.read_error | self.write_error),
-                    ]
-                    m.next = "IDLE"
-                with m.Elif(wait == 3):
-                    m.d.sync += wait.eq(3)
+        with m.If(~control.running & ~control.begin):
+            m.d.sync += self.phase.eq(Phase.IDLE)
+        with m.If(control.begin):
+            m.d.sync += [self.reads.valid.eq(1), self.phase.eq(Phase.REDUCE)]
+        with m.If(control.running):
+            with m.Switch(self.phase):
+                with m.Case(Phase.REDUCE):
+                    with m.If(self.reduced):
+                        m.d.comb += self.play.eq(1)
+                        m.d.sync += self.phase.eq(Phase.AFFINITY)
+                with m.Case(Phase.AFFINITY):
+                    with m.If(self.calibrated):
+                        m.d.sync += self.phase.eq(Phase.EMBED)
+                with m.Case(Phase.EMBED):
+                    with m.If(self.embedded):
+                        m.d.sync += [self.writes.valid.eq(1), self.phase.eq(Phase.SAMPLE)]
+                with m.Case(Phase.SAMPLE):
+                    with m.If(self.sampled & self.packed):
+                        m.d.sync += self.phase.eq(Phase.WRITE)
+                with m.Case(Phase.WRITE):
+                    m.d.comb += control.finished.eq(self.write_idle & ~self.writes.valid)
         return m
