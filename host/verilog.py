@@ -43,7 +43,7 @@ def verilog(
             raise UserError(f"--config {config} does not exist")
         from host.console import work_progress
         from hw.config import load
-        from rtl_gen.blocks import BLOCKS
+        from rtl_gen.blocks import BLOCKS, names_for
         from rtl_gen.registers import write_header
         from rtl_gen.verilog import GenerationError, write_blocks
 
@@ -52,7 +52,7 @@ def verilog(
             raise UserError(f"unknown block {unknown[0]!r}: there are {', '.join(BLOCKS)}")
         try:
             configuration = load(str(config or preset))
-            names = block or list(BLOCKS)
+            names = block or names_for(configuration)
             with work_progress("Blocks to Verilog") as (on_start, on_block):
                 on_start(len(names))
                 written = write_blocks(configuration, BLOCKS, out, names, on_block)

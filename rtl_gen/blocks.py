@@ -21,6 +21,7 @@ from hw.desne.reduce import Reduce
 from hw.desne.sample import Sample
 from hw.register_block import RegisterBlock
 from hw.registers import ADDRESS_WIDTH
+from hw.sgmac.array import GradientArray
 from hw.top import Top
 from rtl_gen.verilog import Block, generate, top_name
 
@@ -43,9 +44,18 @@ BLOCKS: dict[str, Factory] = {
     "registers": RegisterBlock,
     "embed": Embed,
     "sample": Sample,
+    "gradient_array": GradientArray,
     "top": Top,
 }
 """log2 and reciprocal are as wide as `calibrate` uses them: x is a row's sum of weights."""
+
+SPARSE_GRADIENT = frozenset({"gradient_array"})
+"""Blocks that only a configuration with the sparse-gradient unit has (outputs is not 0)."""
+
+
+def names_for(configuration: Configuration) -> list[str]:
+    """The blocks that a configuration has."""
+    return [name for name in BLOCKS if configuration.outputs or name not in SPARSE_GRADIENT]
 
 
 def generate_block(configuration: Configuration, name: str) -> Block:
