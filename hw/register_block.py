@@ -57,7 +57,7 @@ class RegisterBlock(wiring.Component):
         enable, status = file.interrupt_enable, file.interrupt_status
         errors = [f"set_{field.name}" for field in self.table["errors"].fields]
         m.d.comb += [
-            file.lock.eq(self.busy | file.control.start),
+            file.lock.selection.eq(self.busy | file.control.start),
             status.set_done.eq(self.done),
             status.set_error.eq(Cat(getattr(self.errors, name) for name in errors).any()),
         ]

@@ -9,12 +9,13 @@ by one line; its wires then appear at RegisterBlock under its name.
 import dataclasses
 import enum
 
-from hw.bus.register_map import Access, Field, Register, RegisterMap, word
+from hw.bus.register_map import Access, Field, Register, RegisterMap, named_bits, names_of, word
 from hw.config import Configuration
+from hw.sgmac.registers import gradient_registers
 
 ADDRESS_WIDTH = 12
 IDENTITY = int.from_bytes(b"NMS1", "big")
-VERSION = (1, 0)
+VERSION = (1, 1)
 """Major: old drivers do not work any more. Minor: registers were added."""
 PARAMETERS = 0x040
 """Offset of the first generator parameter; there is room for 48."""
@@ -63,18 +64,6 @@ COUNTED = ("reduce", "distance", "calibrate", "embed", "sample")
 RO, RW, W1C = Access.READ_ONLY, Access.READ_WRITE, Access.WRITE_ONE_TO_CLEAR
 
 
-def _names(values: type[enum.IntEnum]) -> dict[int, str]:
-    return {int(value): value.name.lower() for value in values}
-
-
-def _bits(*described: tuple[str, str]) -> tuple[Field, ...]:
-    """Fields of one bit each, from bit 0 up."""
-    return tuple(
-        Field(name=name, low=low, description=description)
-        for low, (name, description) in enumerate(described)
-    )
-
-
 def _identity() -> list[Register]:
     major, minor = VERSION
     return [
@@ -99,7 +88,7 @@ def _control() -> list[Register]:
             offset=0x010,
             access=Access.WRITE_ONE_TO_SET,
             description="orders; each bit stays set until it is carried out",
-            fields=_bits(
+            fields=named_bits(
                 ("start", "begin the job that the job registers describe, or refuse it"),
                 ("abort", "end the job; clear again when nothing is under way on the bus"),
             ),
@@ -112,13 +101,13 @@ def _control() -> list[Register]:
             fields=(
                 Field(name="busy", description="a job is under way"),
                 Field(name="done", low=1, description="the last job ended without an error"),
-                Field(name="phase", low=4, width=4, description="at work", values=_names(Phase)),
+                Field(name="phase", low=4, width=4, description="at work", values=names_of(Phase)),
                 Field(
                     name="refusal",
                     low=8,
                     width=8,
                     description="why the last start was refused",
-                    values=_names(Refusal),
+                    values=names_of(Refusal),
                 ),
             ),
         ),
@@ -127,7 +116,7 @@ def _control() -> list[Register]:
             offset=0x018,
             access=W1C,
             description="what went wrong since it was cleared",
-            fields=_bits(
+            fields=named_bits(
                 ("refused", "a job was refused; status tells why"),
                 ("aborted", "a job was aborted"),
                 ("read_slave", "a read was answered SLVERR"),
@@ -141,15 +130,23 @@ def _control() -> list[Register]:
             offset=0x01C,
             access=RW,
             description="the interrupt line is high while a status bit and its enable are set",
-            fields=_bits(("done", "of done"), ("error", "of error")),
+            fields=named_bits(
+                ("done", "of done"),
+                ("error", "of error"),
+                ("gradient_done", "of gradient_done"),
+                ("gradient_error", "of gradient_error"),
+            ),
         ),
         Register(
             name="interrupt_status",
             offset=0x020,
             access=W1C,
             description="events since they were cleared",
-            fields=_bits(
-                ("done", "a job ended without an error"), ("error", "a bit of errors was set")
+            fields=named_bits(
+                ("done", "a selection job ended without an error"),
+                ("error", "a bit of errors was set"),
+                ("gradient_done", "a gradient job ended without an error"),
+                ("gradient_error", "a bit of gradient_errors was set"),
             ),
         ),
     ]
@@ -189,7 +186,7 @@ def _job() -> list[Register]:
         ("iterations", "of the descent", {"reset": 50}),
         ("seed", "first state of the random register; its low 16 bits are the phase", {"reset": 1}),
         ("budget", "samples to choose, at most n", {}),
-        ("rule", "how the budget is spent", {"values": _names(Rule)}),
+        ("rule", "how the budget is spent", {"values": names_of(Rule)}),
         ("drop", "quarters of the samples that cannot be chosen, 0..2", {"reset": 1}),
         ("spread", "how far from the medoid, 0..256", {"reset": 128}),
     ]
@@ -206,7 +203,7 @@ def _job() -> list[Register]:
         ),
     }
     registers = [
-        word(name, 0x100 + 4 * index, RW, description, locked=True, **more)
+        word(name, 0x100 + 4 * index, RW, description, locked="selection", **more)
         for index, (name, description, more) in enumerate(words)
     ]
     for index, (name, (description, fields)) in enumerate(packed.items(), len(words)):
@@ -216,7 +213,7 @@ def _job() -> list[Register]:
                 offset=0x100 + 4 * index,
                 access=RW,
                 description=description,
-                locked=True,
+                locked="selection",
                 fields=tuple(
                     Field(
                         name=key,
@@ -235,7 +232,7 @@ def _job() -> list[Register]:
             offset=0x17C,
             access=Access.WRITE_ONLY,
             description="loads one entry of the reduction table; entries stay from job to job",
-            locked=True,
+            locked="selection",
             fields=(
                 Field(name="position", width=16, description="byte of the sample, 0..D - 1"),
                 Field(name="bucket", low=16, width=12, description="feature it is added to"),
@@ -268,5 +265,6 @@ def _counters() -> list[Register]:
 
 def register_map(config: Configuration | None = None) -> RegisterMap:
     """The table; without a configuration the parameters read 0 and everything else is the same."""
-    registers = _identity() + _control() + _parameters(config) + _job() + _counters()
+    selection = _identity() + _control() + _parameters(config) + _job() + _counters()
+    registers = selection + gradient_registers()
     return RegisterMap("nms", ADDRESS_WIDTH, tuple(registers))

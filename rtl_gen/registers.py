@@ -19,7 +19,8 @@ constants of the host's driver.
 
 32-bit words on an AXI4-Lite port; offsets in bytes. Bits of no field read as 0 and are not written.
 Byte strobes hold. An access to an offset that is not listed, or to one that is no multiple of 4, is
-answered SLVERR and changes nothing; so is a write to a *locked* register while a job is under way.
+answered SLVERR and changes nothing; so is a write to a *locked* register while a job of that engine
+is under way.
 """
 
 
@@ -71,7 +72,7 @@ def markdown(table: RegisterMap) -> str:
         "|---|---|---|---|---|",
     ]
     for register in table:
-        access = register.access.value + (", locked" if register.locked else "")
+        access = register.access.value + (f", locked by {register.locked}" if register.locked else "")
         lines.append(
             f"| 0x{register.offset:03x} | `{register.name}` | {access} | {_reset(register)} "
             f"| {register.description} |"

@@ -2,7 +2,7 @@
 """The registers of a table in hardware."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.bus.lite_slave import RegisterBus
@@ -43,7 +43,7 @@ class RegisterFile(wiring.Component):
     Equation: hw/bus/register_map.py says what each access means. Bits of no field read as 0 and are
     not written; only bytes with their strobe on are written, and a byte without it counts as 0 in
     a `wo`, `w1c` or `w1s` register. Refused, without an effect: an address of no register, and a
-    write to a locked register while `lock`.
+    write to a register while its lock is held.
 
     Flow control: that of RegisterBus, an access in every cycle. Latency: a write shows in the next
     cycle; read data and refusal come in the next cycle.
@@ -55,15 +55,16 @@ class RegisterFile(wiring.Component):
     Members
     -------
     bus: In(RegisterBus(table.address_width)).
-    lock: In(1), locked registers cannot be written.
+    lock: In(structure of 1 bit for each of table.locks): registers locked by it cannot be written.
     one interface for each register that is not constant, by the register's name: see `members`.
     """
 
     def __init__(self, table: RegisterMap):
         self.table = table
+        lock = data.StructLayout({name: 1 for name in table.locks})
         signatures = {register.name: members(register) for register in table}
         super().__init__(
-            {"bus": In(RegisterBus(table.address_width)), "lock": In(1)}
+            {"bus": In(RegisterBus(table.address_width)), "lock": In(lock)}
             | {name: Out(wiring.Signature(wires)) for name, wires in signatures.items() if wires}
         )
 
@@ -86,7 +87,7 @@ class RegisterFile(wiring.Component):
         with m.Switch(bus.address[2:]):
             for register in self.table:
                 with m.Case(register.offset >> 2):
-                    allowed = ~self.lock if register.locked else Const(1)
+                    allowed = ~self.lock[register.locked] if register.locked else Const(1)
                     m.d.comb += [
                         word.eq(self._read(register)),
                         refused.eq(bus.write_enable & ~allowed),

@@ -60,7 +60,8 @@ class Field:
 class Register:
     """One 32-bit word.
 
-    locked: it cannot be written while the hardware is at work; such a write is answered SLVERR.
+    locked: name of the engine while whose job it cannot be written; such a write is answered
+    SLVERR. "" if it always can.
     """
 
     name: str
@@ -68,7 +69,7 @@ class Register:
     access: Access
     fields: tuple[Field, ...]
     description: str
-    locked: bool = False
+    locked: str = ""
 
     def __getitem__(self, name: str) -> Field:
         for each in self.fields:
@@ -108,6 +109,19 @@ def word(name: str, offset: int, access: Access, description: str, width: int = 
     )
 
 
+def named_bits(*described: tuple[str, str]) -> tuple[Field, ...]:
+    """Fields of one bit each, (name, description), from bit 0 up."""
+    return tuple(
+        Field(name=name, low=low, description=description)
+        for low, (name, description) in enumerate(described)
+    )
+
+
+def names_of(values: type[enum.IntEnum]) -> dict[int, str]:
+    """{number: name}, names in lower case."""
+    return {int(value): value.name.lower() for value in values}
+
+
 class RegisterMap:
     """Registers by name and offset; a ValueError if any two collide or one is malformed.
 
@@ -124,6 +138,11 @@ class RegisterMap:
         self.registers = tuple(sorted(registers, key=lambda register: register.offset))
         self._by_name = {register.name: register for register in registers}
         self._check()
+
+    @property
+    def locks(self) -> tuple[str, ...]:
+        """Names of the engines whose jobs lock registers."""
+        return tuple(sorted({register.locked for register in self if register.locked}))
 
     def __getitem__(self, name: str) -> Register:
         return self._by_name[name]

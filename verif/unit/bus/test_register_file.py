@@ -27,7 +27,7 @@ TABLE = RegisterMap(
     8,
     (
         pair("mode", 0x20, RW, reset=0x155),
-        word("locked", 0x24, RW, "locked", locked=True, reset=7),
+        word("locked", 0x24, RW, "locked", locked="job", reset=7),
         pair("fixed", 0x00, Access.CONSTANT, reset=0x2AA),
         pair("input", 0x04, Access.READ_ONLY),
         pair("order", 0x08, Access.WRITE_ONLY),
@@ -174,11 +174,11 @@ def test_write_one_to_set():
 def test_locked():
     async def testbench(ctx, dut):
         assert not await write(ctx, dut, 0x24, 1)
-        ctx.set(dut.lock, 1)
+        ctx.set(dut.lock.job, 1)
         assert await write(ctx, dut, 0x24, 2)
         assert await read(ctx, dut, 0x24) == (1, 0)
         assert not await write(ctx, dut, 0x20, 0)
-        ctx.set(dut.lock, 0)
+        ctx.set(dut.lock.job, 0)
         assert not await write(ctx, dut, 0x24, 0xFFFFFFFF)
         assert ctx.get(dut.locked.value) == 0xFFFFFFFF
 

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What follows from the numbers of a sparse-gradient job, and whether it can be done."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from hw.config import Configuration
+from hw.sgmac.array_job import array_job_layout
+from hw.sgmac.job import memory_job_layout
+from hw.sgmac.registers import ADDRESSES, GradientRefusal
+
+MOST_ROWS = 1 << 16
+"""Of a job with update: golden.sgmac.update.ROW_LIMIT."""
+
+MODE = ("depthwise", "accumulate", "update", "bias")
+
+
+def asked_layout() -> data.StructLayout:
+    """A job as the registers hold it."""
+    return data.StructLayout(
+        {f"{name}_address": 64 for name in ADDRESSES}
+        | {name: 16 for name in ("width", "height", "out_width", "out_height")}
+        | {name: 32 for name in ("in_channels", "outputs", "selected")}
+        | {name: 8 for name in ("kernel", "stride", "padding")}
+        | {name: 1 for name in MODE}
+    )
+
+
+class Numbers(wiring.Component):
+    """Derives what the blocks are told and finds the first reason to refuse a job.
+
+    Equation, with w the bytes of a beat: x_beats = ceil(H W / w), error_beats = ceil(H' W' / w),
+    taps = k^2, a row has C_out values (depthwise taps), rows and pieces of weights are whole beats;
+    resident if K x_beats fit the ring and the job is not depthwise.
+    Legal: 1 <= k <= kernel, s >= 1, p < k; 1 <= H W <= plane, 1 <= H' W' <= plane, and H', W' as
+    golden.sgmac.shape.Convolution allows; 1 <= C_in <= channels; 1 <= C_out <= 65535, C_out = C_in
+    when depthwise; 1 <= K <= C_in; K k^2 <= 65536 when updating; every address that the job uses a
+    multiple of w.
+
+    Flow control: none. Latency: `latency` cycles from a change of ``asked``. Throughput: one job at
+    a time.
+
+    Parameters
+    ----------
+    config: outputs, plane, kernel, channels and data_width are used.
+
+    Members
+    -------
+    asked: In(asked_layout). refusal: Out(GradientRefusal).
+    memory: Out(memory_job_layout). array: Out(array_job_layout).
+    """
+
+    latency = 5
+
+    def __init__(self, config: Configuration):
+        self.config = config
+        super().__init__(
+            {
+                "asked": In(asked_layout()),
+                "refusal": Out(GradientRefusal),
+                "memory": Out(memory_job_layout(config)),
+                "array": Out(array_job_layout(config)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, asked = self.config, self.asked
+        memory, array = self.memory, self.array
+        beat_bits = exact_log2(config.beat_bytes)
+
+        def register(value, name):
+            """A stage; what changes here is constant long before it counts."""
+            result = Signal(len(value), name=name, reset_less=True)
+            m.d.sync += result.eq(value)
+            return result
+
+        def beats(size):
+            return (size + (config.beat_bytes - 1)) >> beat_bits
+
+        # cycle 0: products
+        taps = register(asked.kernel * asked.kernel, "taps")
+        sizes = {
+            "x": register(asked.width * asked.height, "x_size"),
+            "error": register(asked.out_width * asked.out_height, "error_size"),
+        }
+        sides = {}
+        for side in ("width", "height"):
+            out = asked[f"out_{side}"]
+            sides[side] = (
+                register((out - 1)[:16] * asked.stride, f"{side}_reached"),
+                register(out * asked.stride, f"{side}_beyond"),
+            )
+        # cycle 1: beats, and the bytes of rows
+        x_beats, error_beats = (register(beats(size), f"{n}_beats") for n, size in sizes.items())
+        values = Mux(asked.depthwise, taps, asked.outputs[:16])
+        row_beats = register(beats(values), "row_beats")
+        gradient_beats = register(beats(values << 2), "gradient_beats")
+        # cycle 2: pieces of the layer, and the room that is asked for
+        piece = register(
+            Mux(asked.depthwise, row_beats, taps[: len(memory.taps)] * row_beats), "piece"
+        )
+        room = register(
+            asked.selected[: len(array.selected)] * x_beats[: len(array.x_beats)], "room"
+        )
+        rows = register(asked.selected[: len(array.selected)] * taps[: len(memory.taps)], "rows")
+        # cycle 3: outputs
+        resident = register((room <= 2 * config.plane_beats) & ~asked.depthwise, "resident")
+        for name in ("kernel", "stride", "padding", "depthwise", "height", "width"):
+            m.d.comb += array[name].eq(asked[name])
+        m.d.comb += [
+            array.out_height.eq(asked.out_height),
+            array.out_width.eq(asked.out_width),
+            array.x_beats.eq(x_beats),
+            array.error_beats.eq(error_beats),
+            memory.x_stride.eq(x_beats << beat_bits),
+            memory.error_stride.eq(error_beats << beat_bits),
+            memory.gradient_row.eq(gradient_beats << beat_bits),
+            memory.weights_row.eq(row_beats << beat_bits),
+            memory.weights_piece.eq(piece << beat_bits),
+            memory.in_channels.eq(asked.in_channels),
+            memory.taps.eq(taps),
+            memory.x_address.eq(asked.input_address),
+            memory.gradient_address.eq(asked.result_address),
+        ]
+        for job in (array, memory):
+            m.d.comb += [
+                job.selected.eq(asked.selected),
+                job.outputs.eq(asked.outputs),
+                job.resident.eq(resident),
+            ]
+        for name in ("channels", "error", "weights", "scale"):
+            m.d.comb += memory[f"{name}_address"].eq(asked[f"{name}_address"])
+        for name in ("depthwise", "accumulate", "update"):
+            m.d.comb += memory[name].eq(asked[name])
+
+        # ---- the verdict
+        def outside(value, low, high):
+            return (value < low) | (value > high)
+
+        def illegal_side(side):
+            """Whether the last window lies outside of the map, or one more would lie inside."""
+            reached, beyond = sides[side]
+            padded = asked[side] + asked.padding
+            return (reached >= padded) | (beyond + asked.kernel <= padded)
+
+        used = {
+            "channels": Const(1),
+            "input": Const(1),
+            "error": Const(1),
+            "result": ~asked.update | asked.accumulate,
+            "weights": asked.update,
+            "scale": asked.update,
+            "bias": asked.bias,
+        }
+        reasons = {
+            GradientRefusal.KERNEL: outside(asked.kernel, 1, config.kernel)
+            | (asked.stride == 0)
+            | (asked.padding >= asked.kernel),
+            GradientRefusal.INPUT_SIZE: outside(sizes["x"], 1, config.plane),
+            GradientRefusal.ERROR_SIZE: outside(sizes["error"], 1, config.plane)
+            | register(Cat(illegal_side(side) for side in sides).any(), "illegal_sides"),
+            GradientRefusal.IN_CHANNELS: outside(asked.in_channels, 1, config.channels),
+            GradientRefusal.OUTPUTS: outside(asked.outputs, 1, 0xFFFF)
+            | (asked.depthwise & (asked.outputs != asked.in_channels)),
+            GradientRefusal.SELECTED: outside(asked.selected, 1, config.channels)
+            | (asked.selected > asked.in_channels)
+            | (asked.update & (rows > MOST_ROWS)),
+        } | {
+            GradientRefusal[f"{name.upper()}_ADDRESS"]: used[name]
+            & (asked[f"{name}_address"][:beat_bits] != 0)
+            for name in ADDRESSES
+        }
+        found = {reason: register(value, reason.name.lower()) for reason, value in reasons.items()}
+        first = Signal(GradientRefusal)
+        for reason, value in reversed(found.items()):
+            with m.If(value):
+                m.d.comb += first.eq(reason)
+        m.d.sync += self.refusal.eq(first)
+        return m

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The registers of the sparse-gradient unit, a part of the table in hw/registers.py."""
+
+import enum
+
+from hw.bus.register_map import Access, Field, Register, named_bits, names_of, word
+
+PREFIX = "gradient_"
+BASE = 0x300
+COUNTERS = 0x380
+ENGINE = "gradient"
+"""The name of the lock."""
+
+RO, RW, W1C = Access.READ_ONLY, Access.READ_WRITE, Access.WRITE_ONE_TO_CLEAR
+
+
+class GradientRefusal(enum.IntEnum):
+    """Why a job was refused; it touched no memory."""
+
+    NONE = 0
+    BUSY = 1
+    ABSENT = 2
+    KERNEL = 3
+    INPUT_SIZE = 4
+    ERROR_SIZE = 5
+    IN_CHANNELS = 6
+    OUTPUTS = 7
+    SELECTED = 8
+    CHANNELS_ADDRESS = 9
+    INPUT_ADDRESS = 10
+    ERROR_ADDRESS = 11
+    RESULT_ADDRESS = 12
+    WEIGHTS_ADDRESS = 13
+    SCALE_ADDRESS = 14
+    BIAS_ADDRESS = 15
+
+
+class GradientPhase(enum.IntEnum):
+    """What the unit is doing."""
+
+    IDLE = 0
+    LIST = 1
+    COMPUTE = 2
+    BIAS = 3
+
+
+ADDRESSES = {
+    "channels": "the channel list: 32 bits each, strictly ascending",
+    "input": "the input maps, signed bytes, plane after plane",
+    "error": "the error maps, signed bytes, plane after plane",
+    "result": "weight gradients, int32 rows; read too when accumulating",
+    "weights": "the layer's weights, int8 rows; read and written by an update",
+    "scale": "multiplier (bits 15..0) and shift (21..16) of each output, for an update",
+    "bias": "where the bias gradients go, int32 each",
+}
+"""What each address register points to; docs/numerics.md has the layouts."""
+
+COUNTED = {
+    "cycles": "from start to the end of the job",
+    "bytes_read": "bytes read",
+    "bytes_written": "bytes written",
+    "read_bursts": "bursts read",
+    "write_bursts": "bursts written",
+    "multiply": "cycles in which the multipliers worked",
+    "stalled": "cycles in which they waited for memory or for rows to be taken",
+    "saturated": "weights whose update saturated",
+}
+
+
+def _side(name: str, description: str, offset: int) -> Register:
+    return Register(
+        name=f"{PREFIX}{name}",
+        offset=offset,
+        access=RW,
+        locked=ENGINE,
+        description=description,
+        fields=(
+            Field(name="width", width=16, description="bytes of a line"),
+            Field(name="height", low=16, width=16, description="lines"),
+        ),
+    )
+
+
+def _job() -> list[Register]:
+    registers, offset = [], BASE + 0x10
+    for name, description in ADDRESSES.items():
+        for half, text in (("low", "; lower 32 bits"), ("high", "; upper 32 bits")):
+            key = f"{PREFIX}{name}_address_{half}"
+            registers.append(word(key, offset, RW, description + text, locked=ENGINE))
+            offset += 4
+    registers += [
+        _side("input_size", "of an input map", offset),
+        _side("error_size", "of an error map", offset + 4),
+    ]
+    offset += 8
+    for name, description in (
+        ("in_channels", "C_in, input channels of the layer"),
+        ("outputs", "C_out, output channels of the layer"),
+        ("selected", "K, entries of the channel list"),
+    ):
+        registers.append(word(f"{PREFIX}{name}", offset, RW, description, locked=ENGINE))
+        offset += 4
+    registers += [
+        Register(
+            name=f"{PREFIX}kernel",
+            offset=offset,
+            access=RW,
+            locked=ENGINE,
+            description="the convolution",
+            fields=(
+                Field(name="size", width=8, reset=1, description="k, taps a side"),
+                Field(name="stride", low=8, width=8, reset=1, description="s"),
+                Field(name="padding", low=16, width=8, description="p, above and to the left"),
+            ),
+        ),
+        Register(
+            name=f"{PREFIX}mode",
+            offset=offset + 4,
+            access=RW,
+            locked=ENGINE,
+            description="what the job does",
+            fields=named_bits(
+                ("depthwise", "one filter a channel"),
+                ("accumulate", "adds to the gradients in memory"),
+                ("update", "writes updated weights instead of gradients"),
+                ("stochastic", "rounds an update by random bits instead of to nearest"),
+                ("bias", "writes bias gradients"),
+            ),
+        ),
+        word(f"{PREFIX}seed", offset + 8, RW, "random register, not 0", locked=ENGINE, reset=1),
+    ]
+    return registers
+
+
+def gradient_registers() -> list[Register]:
+    """All of them."""
+    control = [
+        Register(
+            name=f"{PREFIX}control",
+            offset=BASE,
+            access=Access.WRITE_ONE_TO_SET,
+            description="orders to the sparse-gradient unit; as control",
+            fields=named_bits(
+                ("start", "begin the job that the registers below describe, or refuse it"),
+                ("abort", "end the job; clear again when nothing is under way on the bus"),
+            ),
+        ),
+        Register(
+            name=f"{PREFIX}status",
+            offset=BASE + 4,
+            access=RO,
+            description="state of the sparse-gradient unit",
+            fields=(
+                Field(name="busy", description="a job is under way"),
+                Field(name="done", low=1, description="the last job ended without an error"),
+                Field(
+                    name="phase",
+                    low=4,
+                    width=4,
+                    description="at work",
+                    values=names_of(GradientPhase),
+                ),
+                Field(
+                    name="refusal",
+                    low=8,
+                    width=8,
+                    description="why the last start was refused",
+                    values=names_of(GradientRefusal),
+                ),
+            ),
+        ),
+        Register(
+            name=f"{PREFIX}errors",
+            offset=BASE + 8,
+            access=W1C,
+            description="what went wrong in the sparse-gradient unit since it was cleared",
+            fields=named_bits(
+                ("refused", "a job was refused; gradient_status tells why"),
+                ("aborted", "a job was aborted"),
+                ("read_slave", "a read was answered SLVERR"),
+                ("read_decode", "a read was answered DECERR"),
+                ("write_slave", "a write was answered SLVERR"),
+                ("write_decode", "a write was answered DECERR"),
+                ("channels", "the channel list does not rise, or names no channel of the layer"),
+            ),
+        ),
+    ]
+    counters = [
+        word(f"{PREFIX}count_{name}", COUNTERS + 4 * index, RO, f"{text}, of the last gradient job")
+        for index, (name, text) in enumerate(COUNTED.items())
+    ]
+    return control + _job() + counters

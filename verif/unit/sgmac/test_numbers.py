@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""hw.sgmac.numbers: what is derived, and that exactly golden's illegal jobs are refused."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from golden.sgmac.layout import piece_stride
+from golden.sgmac.shape import Convolution
+from hw.config import PRESETS
+from hw.sgmac.numbers import Numbers
+from hw.sgmac.registers import ADDRESSES, GradientRefusal
+
+CONFIG = dataclasses.replace(PRESETS["tiny"], outputs=8, plane=256, kernel=5, channels=40)
+BEAT = CONFIG.data_width // 8
+GOOD = {
+    "width": 5,
+    "height": 7,
+    "out_width": 5,
+    "out_height": 7,
+    "in_channels": 12,
+    "outputs": 20,
+    "selected": 3,
+    "kernel": 3,
+    "stride": 1,
+    "padding": 1,
+    "depthwise": 0,
+    "accumulate": 0,
+    "update": 1,
+    "bias": 1,
+} | {f"{name}_address": 0x1000 * i for i, name in enumerate(ADDRESSES)}
+
+
+def run(jobs: list[dict[str, int]]) -> list[tuple[GradientRefusal, object, object]]:
+    dut = Numbers(CONFIG)
+    results = []
+
+    async def testbench(ctx):
+        for job in jobs:
+            ctx.set(dut.asked, job)
+            await ctx.tick().repeat(dut.latency)
+            results.append((ctx.get(dut.refusal), ctx.get(dut.memory), ctx.get(dut.array)))
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+    return results
+
+
+def test_derived():
+    jobs = [
+        GOOD,
+        GOOD | {"depthwise": 1, "outputs": 12, "kernel": 5, "padding": 2, "update": 0},
+        GOOD | {"width": 16, "height": 16, "out_width": 16, "out_height": 16, "selected": 3},
+        GOOD | {"kernel": 1, "padding": 0, "outputs": 65535, "selected": 12},
+    ]
+    for job, (refusal, memory, array) in zip(jobs, run(jobs), strict=True):
+        assert refusal == GradientRefusal.NONE
+        taps = job["kernel"] ** 2
+        values = taps if job["depthwise"] else job["outputs"]
+        x = -(-job["width"] * job["height"] // BEAT)
+        error = -(-job["out_width"] * job["out_height"] // BEAT)
+        assert (array.x_beats, array.error_beats) == (x, error)
+        assert (memory.x_stride, memory.error_stride) == (x * BEAT, error * BEAT)
+        assert memory.gradient_row == piece_stride(4 * values, BEAT)
+        assert memory.weights_row == piece_stride(values, BEAT)
+        rows = 1 if job["depthwise"] else taps
+        assert memory.weights_piece == rows * memory.weights_row
+        fits = job["selected"] * x * BEAT <= 2 * CONFIG.plane and not job["depthwise"]
+        assert memory.resident == array.resident == fits
+        assert memory.gradient_address == job["result_address"]
+        assert memory.scale_address == job["scale_address"]
+        for name in ("kernel", "stride", "padding", "out_width", "height", "selected", "outputs"):
+            assert array[name] == job[name]
+
+
+REFUSED = [
+    ("KERNEL", {"kernel": 0}),
+    ("KERNEL", {"kernel": 6}),
+    ("KERNEL", {"stride": 0}),
+    ("KERNEL", {"padding": 3}),
+    ("INPUT_SIZE", {"width": 0}),
+    ("INPUT_SIZE", {"height": 52}),
+    ("INPUT_SIZE", {"width": 256, "height": 256}),
+    ("ERROR_SIZE", {"out_height": 0}),
+    ("ERROR_SIZE", {"out_width": 3}),
+    ("ERROR_SIZE", {"out_width": 8}),
+    ("IN_CHANNELS", {"in_channels": 0}),
+    ("IN_CHANNELS", {"in_channels": 41}),
+    ("OUTPUTS", {"outputs": 0}),
+    ("OUTPUTS", {"outputs": 65536}),
+    ("OUTPUTS", {"depthwise": 1}),
+    ("SELECTED", {"selected": 0}),
+    ("SELECTED", {"selected": 13}),
+    ("SELECTED", {"selected": 1 << 20}),
+    ("CHANNELS_ADDRESS", {"channels_address": 4}),
+    ("INPUT_ADDRESS", {"input_address": 1}),
+    ("ERROR_ADDRESS", {"error_address": 0x1007}),
+    ("RESULT_ADDRESS", {"result_address": 2, "accumulate": 1}),
+    ("RESULT_ADDRESS", {"result_address": 2, "update": 0}),
+    ("WEIGHTS_ADDRESS", {"weights_address": 4}),
+    ("SCALE_ADDRESS", {"scale_address": 4}),
+    ("BIAS_ADDRESS", {"bias_address": 4}),
+]
+
+
+def test_refused():
+    results = run([GOOD | wrong for _, wrong in REFUSED])
+    for (reason, wrong), (refusal, *_) in zip(REFUSED, results, strict=True):
+        assert refusal == GradientRefusal[reason], wrong
+
+
+def test_addresses_that_are_not_used_may_be_anything():
+    jobs = [
+        GOOD | {"result_address": 1},
+        GOOD
+        | {"update": 0, "bias": 0, "weights_address": 1, "scale_address": 1, "bias_address": 1},
+    ]
+    assert [refusal for refusal, *_ in run(jobs)] == [GradientRefusal.NONE] * 2
+
+
+@pytest.mark.parametrize("kernel, stride", [(1, 1), (1, 3), (2, 1), (3, 2), (5, 1), (4, 3), (2, 5)])
+def test_sizes_as_golden(kernel, stride):
+    """Every size of error map for many maps and paddings."""
+    jobs = []
+    for padding in range(kernel):
+        for size in (1, 2, 5, 8, 13):
+            for out in range(1, 16):
+                jobs.append(
+                    GOOD
+                    | {"kernel": kernel, "stride": stride, "padding": padding}
+                    | {"width": size, "out_width": out, "height": size, "out_height": out}
+                )
+    refused = np.array([refusal != GradientRefusal.NONE for refusal, *_ in run(jobs)])
+    for job, wrong in zip(jobs, refused, strict=True):
+        try:
+            Convolution(
+                out_channels=20,
+                in_channels=12,
+                kernel=kernel,
+                stride=stride,
+                **{name: job[name] for name in ("width", "height", "out_width", "out_height")},
+                padding=job["padding"],
+            )
+            legal = True
+        except ValueError:
+            legal = False
+        assert legal == (not wrong), job
