@@ -55,11 +55,17 @@ class AxiMemory {
         failing_burst_ = burst, burst_response_ = burst_response;
     }
 
-    void watch(uint64_t read, uint64_t read_bytes, uint64_t write, uint64_t write_bytes) {
-        read_ = read, write_ = write, write_bytes_ = write_bytes;
-        seen_.assign(read_bytes, 0);
-        counts_ = Counts{};
-        failed_ = false;
+    struct Region {
+        uint64_t address, bytes;
+    };
+
+    // What the master of this identifier may touch from here on; once: each byte it reads, once.
+    void watch(uint64_t id, bool once, std::vector<Region> reads, std::vector<Region> writes) {
+        if (id >= MASTERS) return broken("there is no master " + std::to_string(id));
+        Watch& watch = watches_[id];
+        watch = Watch{};
+        if (once) watch.seen.assign(reads.front().bytes, 0);
+        watch.reads = std::move(reads), watch.writes = std::move(writes);
     }
 
     bool good() const { return reason_.empty(); }
@@ -78,13 +84,14 @@ class AxiMemory {
         return bytes;
     }
 
-    std::string activity() const {
+    std::string activity(uint64_t id) const {
+        const Watch& watch = watches_[id % MASTERS];
         uint64_t unread = 0;
-        for (const bool seen : seen_) unread += !seen;
+        for (const bool seen : watch.seen) unread += !seen;
         std::ostringstream text;
-        text << " read_bursts=" << counts_.read_bursts << " read_beats=" << counts_.read_beats
-             << " write_bursts=" << counts_.write_bursts << " written=" << counts_.written
-             << " unread=" << unread << " bursts_after_error=" << counts_.bursts_after_error
+        text << " read_bursts=" << watch.read_bursts << " read_beats=" << watch.read_beats
+             << " write_bursts=" << watch.write_bursts << " written=" << watch.written
+             << " unread=" << unread << " bursts_after_error=" << watch.bursts_after_error
              << " under_way=" << reads_.size() + addresses_.size() + answers_.size();
         return text.str();
     }
@@ -107,6 +114,7 @@ class AxiMemory {
         if (!b_valid_ && !answers_.empty() && answers_.front().from <= cycle && !pause_[4]()) {
             b_valid_ = true;
             top_.memory___05Fbresp = answers_.front().response;
+            top_.memory___05Fbid = answers_.front().id;
         }
         top_.memory___05Frvalid = r_valid_;
         top_.memory___05Fbvalid = b_valid_;
@@ -115,7 +123,7 @@ class AxiMemory {
     void observe(uint64_t cycle) {
         if (top_.memory___05Frvalid && top_.memory___05Frready) take_read();
         if (top_.memory___05Fbvalid && top_.memory___05Fbready) {
-            if (answers_.front().response >= 2) failed_ = true;
+            if (answers_.front().response >= 2) watches_[answers_.front().id].failed = true;
             answers_.pop_front();
             b_valid_ = false;
         }
@@ -143,12 +151,16 @@ class AxiMemory {
     };
     struct Answer {
         int response;
-        uint64_t from;
+        uint64_t from, id;
     };
-    struct Counts {
+    struct Watch {
+        std::vector<Region> reads, writes;
+        std::vector<bool> seen;  // of the one region that is read once
         uint64_t read_bursts = 0, read_beats = 0, write_bursts = 0, written = 0;
         uint64_t bursts_after_error = 0;
+        bool failed = false;  // an error was answered
     };
+    static constexpr uint64_t MASTERS = 2;
 
     Vtop& top_;
     std::unordered_map<uint64_t, std::unique_ptr<std::array<Byte, PAGE>>> pages_;
@@ -157,10 +169,7 @@ class AxiMemory {
     std::array<Chance, 5> pause_{Chance(1, 0), Chance(1, 0), Chance(1, 0), Chance(1, 0), Chance(1, 0)};
     uint64_t failing_beat_ = 0, failing_burst_ = 0;  // to go; 0: none
     int beat_response_ = 0, burst_response_ = 0;
-    uint64_t read_ = 0, write_ = 0, write_bytes_ = 0;
-    std::vector<bool> seen_;
-    Counts counts_;
-    bool failed_ = false;
+    std::array<Watch, MASTERS> watches_;
 
     std::deque<Burst> reads_, addresses_;
     std::deque<Data> beats_;
@@ -190,6 +199,7 @@ class AxiMemory {
         Burst& burst = reads_.front();
         std::memcpy(&top_.memory___05Frdata, at(burst.address / BEAT * BEAT), BEAT);
         top_.memory___05Frlast = burst.beats == 1;
+        top_.memory___05Frid = burst.id;
         top_.memory___05Frresp = failing_beat_ == 1 ? beat_response_ : 0;
         if (failing_beat_) failing_beat_--;
         r_valid_ = true;
@@ -197,30 +207,48 @@ class AxiMemory {
 
     void take_read() {
         Burst& burst = reads_.front();
-        for (uint64_t i = 0; i < BEAT; i++) {
-            const uint64_t place = burst.address + i - read_;
-            if (place >= seen_.size()) continue;
-            if (seen_[place]) broken("byte " + std::to_string(place) + " of the samples was read twice");
-            seen_[place] = true;
+        Watch& watch = watches_[burst.id];
+        for (uint64_t i = 0; i < BEAT && !watch.seen.empty(); i++) {
+            const uint64_t place = burst.address + i - watch.reads.front().address;
+            if (place >= watch.seen.size()) continue;
+            if (watch.seen[place]) broken("byte " + std::to_string(place) + " of the samples was read twice");
+            watch.seen[place] = true;
         }
-        counts_.read_beats++;
-        if (top_.memory___05Frresp >= 2) failed_ = true;
+        watch.read_beats++;
+        if (top_.memory___05Frresp >= 2) watch.failed = true;
         burst.address += BEAT;
         if (--burst.beats == 0) reads_.pop_front();
         r_valid_ = false;
     }
 
-    void check(const std::string& name, const Burst& burst, uint64_t start, uint64_t length) {
-        const uint64_t bytes = burst.beats * BEAT, room = (length + BEAT - 1) / BEAT * BEAT;
+    static bool inside(const Region& region, uint64_t address, uint64_t bytes, uint64_t unit) {
+        const uint64_t room = (region.bytes + unit - 1) / unit * unit;
+        return address >= region.address && address + bytes <= region.address + room;
+    }
+
+    static bool inside(const std::vector<Region>& regions, uint64_t address, uint64_t bytes, uint64_t unit) {
+        for (const Region& region : regions) {
+            if (inside(region, address, bytes, unit)) return true;
+        }
+        return false;
+    }
+
+    void check(const std::string& name, const Burst& burst, bool read) {
+        const uint64_t bytes = burst.beats * BEAT;
         const std::string where = name + " of " + std::to_string(burst.beats) + " beats at " + hex(burst.address);
         if (burst.address % BEAT) broken(where + " is not aligned");
         if (burst.address / PAGE != (burst.address + bytes - 1) / PAGE) broken(where + " crosses 4 KiB");
-        if (burst.type != 1 || (1ULL << burst.size) != BEAT || burst.id != 0) {
-            broken(where + " is not of the kind that was agreed");
+        if (burst.type != 1 || (1ULL << burst.size) != BEAT || burst.id >= MASTERS) {
+            return broken(where + " is not of the kind that was agreed");
         }
-        if (burst.address < start || burst.address + bytes > start + room) {
-            broken(where + " is outside of the job's " + std::to_string(length) + " bytes at " + hex(start));
+        const Watch& watch = watches_[burst.id];
+        const std::vector<Region>& regions = read ? watch.reads : watch.writes;
+        if (inside(regions, burst.address, bytes, BEAT)) return;
+        std::string legal;
+        for (const Region& region : regions) {
+            legal += (legal.empty() ? "" : " or ") + std::to_string(region.bytes) + " bytes at " + hex(region.address);
         }
+        broken(where + " is outside of the job's " + (legal.empty() ? "nothing" : legal));
     }
 
     void observe_read_address(uint64_t cycle) {
@@ -228,12 +256,13 @@ class AxiMemory {
                         top_.memory___05Farsize, top_.memory___05Farburst, top_.memory___05Farid};
         if (!top_.memory___05Farvalid) return broken("arvalid fell before arready");
         if (ar_held_ && !(now == ar_)) broken("the read address changed while it waited");
-        if (!ar_held_) check("read", now, read_, seen_.size());
+        if (!ar_held_) check("read", now, true);
         ar_held_ = !top_.memory___05Farready;
         ar_ = now;
         if (ar_held_) return;
-        counts_.read_bursts++;
-        counts_.bursts_after_error += failed_;
+        if (!good()) return;
+        watches_[now.id].read_bursts++;
+        watches_[now.id].bursts_after_error += watches_[now.id].failed;
         reads_.push_back(now);
     }
 
@@ -242,12 +271,13 @@ class AxiMemory {
                         top_.memory___05Fawsize, top_.memory___05Fawburst, top_.memory___05Fawid};
         if (!top_.memory___05Fawvalid) return broken("awvalid fell before awready");
         if (aw_held_ && !(now == aw_)) broken("the write address changed while it waited");
-        if (!aw_held_) check("write", now, write_, write_bytes_);
+        if (!aw_held_) check("write", now, false);
         aw_held_ = !top_.memory___05Fawready;
         aw_ = now;
         if (aw_held_) return;
-        counts_.write_bursts++;
-        counts_.bursts_after_error += failed_;
+        if (!good()) return;
+        watches_[now.id].write_bursts++;
+        watches_[now.id].bursts_after_error += watches_[now.id].failed;
         addresses_.push_back(now);
     }
 
@@ -270,10 +300,12 @@ class AxiMemory {
         const bool fails = failing_burst_ == 1;
         for (uint64_t i = 0; i < BEAT; i++) {
             if (!(data.strobes >> i & 1)) continue;
-            if (address + i - write_ >= write_bytes_) broken("byte " + hex(address + i) + " beyond the result was written");
+            if (!inside(watches_[burst.id].writes, address + i, 1, 1)) {
+                broken("byte " + hex(address + i) + " beyond the result was written");
+            }
             if (fails) continue;
             *at(address + i) = data.bytes[i];
-            counts_.written++;
+            watches_[burst.id].written++;
         }
         written_beats_++;
         if (data.last != (written_beats_ == burst.beats)) {
@@ -281,7 +313,7 @@ class AxiMemory {
                    " of " + std::to_string(burst.beats));
         }
         if (data.last) {
-            answers_.push_back({fails ? burst_response_ : 0, cycle + 1 + latency_});
+            answers_.push_back({fails ? burst_response_ : 0, cycle + 1 + latency_, burst.id});
             if (failing_burst_) failing_burst_--;
             addresses_.pop_front();
             written_beats_ = 0;

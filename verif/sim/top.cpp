@@ -13,8 +13,9 @@
 //   reset                         -> ok
 //   memory LATENCY STALL OUTSTANDING SEED -> ok
 //   fail READ_BEAT RESPONSE WRITE_BURST RESPONSE -> ok    counted from here on, from 1; 0: none
-//   watch READ BYTES WRITE BYTES  -> ok               the only memory that may be read and written
-//   activity                      -> ok NAME=VALUE...
+//   watch MASTER ONCE READS (ADDRESS BYTES)... WRITES (ADDRESS BYTES)... -> ok    the only memory that
+//                                 this master may read (ONCE: each byte once) and write, from here on
+//   activity MASTER               -> ok NAME=VALUE...   since its last watch
 //   trace                         -> ok BEATS BYTES <bytes>
 //
 // The first broken rule of the bus is the answer to every command from then on: broken SENTENCE.
@@ -144,6 +145,14 @@ class Simulator {
     }
 };
 
+std::vector<AxiMemory::Region> regions(std::istringstream& words) {
+    size_t count = 0;
+    words >> count;
+    std::vector<AxiMemory::Region> found(words ? count : 0);
+    for (auto& region : found) words >> region.address >> region.bytes;
+    return found;
+}
+
 void obey(Simulator& simulator, const std::string& line) {
     std::istringstream words(line);
     std::string command;
@@ -197,12 +206,16 @@ void obey(Simulator& simulator, const std::string& line) {
         words >> beat >> beat_response >> burst >> burst_response;
         simulator.memory().fail(beat, beat_response, burst, burst_response);
     } else if (command == "watch") {
-        uint64_t read, read_bytes, write, write_bytes;
-        words >> read >> read_bytes >> write >> write_bytes;
-        simulator.memory().watch(read, read_bytes, write, write_bytes);
-        simulator.trace().clear();
+        uint64_t master;
+        bool once;
+        words >> master >> once;
+        const auto reads = regions(words), writes = regions(words);
+        simulator.memory().watch(master, once, reads, writes);
+        if (master == 0) simulator.trace().clear();
     } else if (command == "activity") {
-        answer << " cycle=" << simulator.cycle() << simulator.memory().activity();
+        uint64_t master;
+        words >> master;
+        answer << " cycle=" << simulator.cycle() << simulator.memory().activity(master);
     } else if (command == "trace") {
         bytes.swap(simulator.trace());
         answer << " " << bytes.size() / Simulator::trace_bytes() << " " << Simulator::trace_bytes();
@@ -230,7 +243,7 @@ int main(int argc, char** argv) {
     context->randReset(2);
     context->randSeed(static_cast<int>(1 + seed % 0x7FFFFFFE));
     Simulator simulator(context.get(), seed, trace_bits);
-    char line[256];
+    char line[1024];
     while (std::fgets(line, sizeof line, stdin) != nullptr) obey(simulator, line);
     return 0;
 }

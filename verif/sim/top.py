@@ -177,9 +177,9 @@ class SimulatedPort:
         """
         self._tell(f"fail {beat} {response.value} {burst} {response.value}")
 
-    def activity(self) -> Activity:
-        """What the memory saw since the last start."""
-        pairs = (word.split("=") for word in self._tell("activity"))
+    def activity(self, master: int = 0) -> Activity:
+        """What the memory saw since the last start; master: 0 selection, 1 sparse gradient."""
+        pairs = (word.split("=") for word in self._tell(f"activity {master}"))
         return Activity(**{name: int(value) for name, value in pairs})
 
     def trace(self) -> Trace:
@@ -228,7 +228,9 @@ class SimulatedPort:
         most = self.config.samples * self.config.dimensions
         read = min(known["samples"] * known["sample_bytes"], most)
         write = 4 * min(known["budget"], self.config.samples)
-        self._tell(f"watch {address('sample_address')} {read} {address('result_address')} {write}")
+        self._tell(
+            f"watch 0 1 1 {address('sample_address')} {read} 1 {address('result_address')} {write}"
+        )
 
     def _check(self, response: int, what: str) -> None:
         if response >= Response.SLVERR.value:
