@@ -20,6 +20,7 @@ class Sink(enum.Enum, shape=3):
     PARTIALS = 3
     WEIGHTS = 4
     SCALES = 5
+    BIAS = 6
 
 
 class Deal(wiring.Component):
@@ -38,7 +39,7 @@ class Deal(wiring.Component):
     -------
     ordered: In(stream of Sink), where the beats of the next transfer go.
     data: In(stream of read_layout).
-    channels, partials, weights, scales: Out(stream of data_width bits).
+    channels, partials, weights, scales, bias: Out(stream of data_width bits).
     words: Out(stream of words_layout), those to lanes and ring.
     idle: Out(1), the last beat of every transfer has gone.
     """
@@ -54,7 +55,7 @@ class Deal(wiring.Component):
                 "words": Out(stream.Signature(words_layout(config))),
                 "idle": Out(1),
             }
-            | {name: Out(beats) for name in ("channels", "partials", "weights", "scales")}
+            | {name: Out(beats) for name in ("channels", "partials", "weights", "scales", "bias")}
         )
 
     def elaborate(self, platform):
@@ -79,6 +80,7 @@ class Deal(wiring.Component):
             (Sink.PARTIALS,): self.partials,
             (Sink.WEIGHTS,): self.weights,
             (Sink.SCALES,): self.scales,
+            (Sink.BIAS,): self.bias,
         }
         for sinks, reader in readers.items():
             if reader is not self.words:

@@ -27,7 +27,8 @@ class Gather(wiring.Component):
     position j of the list: x_j, unless it is resident and there; the rows of the position before
     (partial sums when accumulating, weights when updating); at j = 0 the scales of b when updating;
     a share of the errors of block b + 1, ceil(P / K) planes, so that they hide behind the
-    multiplications of b. The rows of the last position come last. Depthwise: for every j: x_j to
+    multiplications of b. The rows of the last position come last, but for the
+    partial sums of the bias gradients. Depthwise: for every j: x_j to
     the lanes, the errors of j to the ring; the rows of the position before; the scale of j.
 
     Flow control: streams. What a reader does not take holds up all that was ordered after it; the
@@ -48,7 +49,7 @@ class Gather(wiring.Component):
     position: In, channel: Out: a second reader of the list, as of ChannelList.
     reads: Out(stream of transfer_layout). data: In(stream of read_layout).
     words: Out(stream of words_layout), to the array. partials, weights, scales: Out(stream of
-    data_width bits), to the rows.
+    data_width bits), to the rows. bias: likewise, to the bias.
     """
 
     def __init__(self, config: Configuration):
@@ -68,7 +69,7 @@ class Gather(wiring.Component):
                 "data": In(stream.Signature(read_layout(config.data_width))),
                 "words": Out(stream.Signature(words_layout(config))),
             }
-            | {name: Out(beats) for name in ("partials", "weights", "scales")}
+            | {name: Out(beats) for name in ("partials", "weights", "scales", "bias")}
         )
 
     def elaborate(self, platform):
@@ -221,7 +222,7 @@ class Gather(wiring.Component):
                 with m.If(with_rows & ~(first_block & first_position & ~ending)):
                     m.next = "PARTIAL"
                 with m.Elif(ending):
-                    m.next = "END"
+                    m.next = "LAST"
                 with m.Else():
                     m.next = "SCALES"
             with m.State("PARTIAL"):
@@ -238,7 +239,7 @@ class Gather(wiring.Component):
                     with m.If(row.channel_ends):
                         m.next = "SCALES"
                         with m.If(ending):
-                            m.next = "END"
+                            m.next = "LAST"
             with m.State("SCALES"):
                 with m.If(~ordered):
                     with m.If(job.update & (job.depthwise | first_position)):
@@ -274,6 +275,12 @@ class Gather(wiring.Component):
                 m.next = "CHANNEL"
                 with m.If(ending):
                     m.next = "OWED"
+            with m.State("LAST"):
+                with m.If(~ordered):
+                    with m.If(job.accumulate & job.bias):
+                        planes = Mux(job.depthwise, job.selected, job.outputs)
+                        order(job.bias_address, planes * GRADIENT_BYTES, Sink.BIAS)
+                    m.next = "END"
             with m.State("END"):
                 with m.If(~ordered & deal.idle):
                     m.next = "IDLE"
@@ -282,6 +289,6 @@ class Gather(wiring.Component):
         # ---- the beats
         wiring.connect(m, wiring.flipped(self.data), deal.data)
         wiring.connect(m, deal.channels, channels.beats)
-        for name in ("words", "partials", "weights", "scales"):
+        for name in ("words", "partials", "weights", "scales", "bias"):
             wiring.connect(m, getattr(deal, name), wiring.flipped(getattr(self, name)))
         return m

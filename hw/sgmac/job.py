@@ -16,16 +16,17 @@ def memory_job_layout(config: Configuration) -> data.StructLayout:
 
     channels_address: the channel list, 32 bits each, ascending. x_address, error_address: channel
     0's plane. gradient_address: int32 rows by position in the list. weights_address: int8 rows of
-    the whole layer. scale_address: 32-bit words. Every address is a multiple of the beat.
+    the whole layer. scale_address, bias_address: 32-bit words. Every address is a multiple of the
+    beat.
     x_stride, error_stride: bytes from plane to plane, a multiple of the beat. gradient_row,
     weights_row: bytes from row to row; weights_piece: from input channel to input channel.
     in_channels: of the layer. selected: K, 1..channels. outputs: C_out. taps: k * k.
     depthwise; accumulate: add to the gradients in memory; update: write weights, not gradients;
-    resident: all selected planes fit the ring.
+    bias: write bias gradients; resident: all selected planes fit the ring.
     """
-    addresses = ("channels", "x", "error", "gradient", "weights", "scale")
+    addresses = ("channels", "x", "error", "gradient", "weights", "scale", "bias")
     strides = ("gradient_row", "weights_row", "weights_piece")
-    flags = ("depthwise", "accumulate", "update", "resident")
+    flags = ("depthwise", "accumulate", "update", "bias", "resident")
     return data.StructLayout(
         {f"{name}_address": ADDRESS_WIDTH for name in addresses}
         | {name: width_for(config.plane) for name in ("x_stride", "error_stride")}

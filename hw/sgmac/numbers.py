@@ -36,8 +36,8 @@ class Numbers(wiring.Component):
     resident if K x_beats fit the ring and the job is not depthwise.
     Legal: 1 <= k <= kernel, s >= 1, p < k; 1 <= H W <= plane, 1 <= H' W' <= plane, and H', W' as
     golden.sgmac.shape.Convolution allows; 1 <= C_in <= channels; 1 <= C_out <= 65535, C_out = C_in
-    when depthwise; 1 <= K <= C_in; K k^2 <= 65536 when updating; every address that the job uses a
-    multiple of w.
+    when depthwise, C_out <= channels with bias; 1 <= K <= C_in; K k^2 <= 65536 when updating; every
+    address that the job uses a multiple of w.
 
     Flow control: none. Latency: `latency` cycles from a change of ``asked``. Throughput: one job at
     a time.
@@ -131,9 +131,9 @@ class Numbers(wiring.Component):
                 job.outputs.eq(asked.outputs),
                 job.resident.eq(resident),
             ]
-        for name in ("channels", "error", "weights", "scale"):
+        for name in ("channels", "error", "weights", "scale", "bias"):
             m.d.comb += memory[f"{name}_address"].eq(asked[f"{name}_address"])
-        for name in ("depthwise", "accumulate", "update"):
+        for name in ("depthwise", "accumulate", "update", "bias"):
             m.d.comb += memory[name].eq(asked[name])
 
         # ---- the verdict
@@ -164,7 +164,8 @@ class Numbers(wiring.Component):
             | register(Cat(illegal_side(side) for side in sides).any(), "illegal_sides"),
             GradientRefusal.IN_CHANNELS: outside(asked.in_channels, 1, config.channels),
             GradientRefusal.OUTPUTS: outside(asked.outputs, 1, 0xFFFF)
-            | (asked.depthwise & (asked.outputs != asked.in_channels)),
+            | (asked.depthwise & (asked.outputs != asked.in_channels))
+            | (asked.bias & (asked.outputs > config.channels)),
             GradientRefusal.SELECTED: outside(asked.selected, 1, config.channels)
             | (asked.selected > asked.in_channels)
             | (asked.update & (rows > MOST_ROWS)),

@@ -21,7 +21,9 @@ CONFIG = dataclasses.replace(PRESETS["tiny"], outputs=8, channels=40, kernel=5)
 LANES, BEAT = CONFIG.outputs, CONFIG.data_width // 8
 BASES = {
     name: (number + 1) << 32
-    for number, name in enumerate(("channels", "x", "error", "gradient", "weights", "scale"))
+    for number, name in enumerate(
+        ("channels", "x", "error", "gradient", "weights", "scale", "bias")
+    )
 }
 
 
@@ -38,6 +40,7 @@ class Job:
     depthwise: bool = False
     accumulate: bool = False
     update: bool = False
+    bias: bool = False
     resident: bool = False
     strides: dict[str, int] = field(init=False)
 
@@ -60,7 +63,7 @@ class Job:
             "taps": self.taps,
             **{
                 name: int(getattr(self, name))
-                for name in ("depthwise", "accumulate", "update", "resident")
+                for name in ("depthwise", "accumulate", "update", "bias", "resident")
             },
         }
 
@@ -120,7 +123,7 @@ class Job:
                 if self.update:
                     order.append(("scales", BASES["scale"] + j * BEAT, 4))
             owed(k - 1)
-            return order
+            return order + self.bias_reads(k)
         share = -(-LANES // k)  # planes
         blocks = -(-self.outputs // LANES)
         at = 0  # outputs whose errors were read
@@ -148,7 +151,11 @@ class Job:
                     after -= count
                 number += 1
         owed(number - 1)
-        return order
+        return order + self.bias_reads(self.outputs)
+
+    def bias_reads(self, planes: int) -> list[tuple[str, int, int]]:
+        wanted = self.bias and self.accumulate
+        return [("bias", BASES["bias"], 4 * planes)] if wanted else []
 
 
 JOBS = {
@@ -156,15 +163,21 @@ JOBS = {
     "pointwise": Job(channels=[0, 4, 5, 39], outputs=21),
     "resident": Job(channels=[1, 2, 9], outputs=40, resident=True),
     "all channels": Job(channels=list(range(40)), outputs=17),
-    "3 x 3 that accumulates": Job(channels=[7, 8], outputs=9, taps=9, accumulate=True),
+    "3 x 3 that accumulates": Job(channels=[7, 8], outputs=9, taps=9, accumulate=True, bias=True),
     "5 x 5 with update": Job(channels=[7, 30], outputs=8, taps=25, update=True, error_beats=3),
     "both": Job(
         channels=[0, 11, 12], outputs=30, taps=4, update=True, accumulate=True, resident=True
     ),
-    "one output": Job(channels=[2, 3], outputs=1, update=True),
+    "one output": Job(channels=[2, 3], outputs=1, update=True, bias=True),
     "depthwise": Job(channels=[1, 17, 18], taps=9, outputs=40, depthwise=True),
     "depthwise with all": Job(
-        channels=[0, 1, 39], taps=25, outputs=40, depthwise=True, update=True, accumulate=True
+        channels=[0, 1, 39],
+        taps=25,
+        outputs=40,
+        depthwise=True,
+        update=True,
+        accumulate=True,
+        bias=True,
     ),
     "depthwise, one": Job(channels=[5], taps=1, outputs=40, depthwise=True, update=True),
 }
@@ -179,7 +192,7 @@ def test_order_and_beats(name, pattern, seed):
     rng = np.random.default_rng([seed, list(JOBS).index(name)])
     expected = job.reads()
     asked, content = [], {}  # content: beats of each reader, in order
-    got = {reader: [] for reader in ("words", "partials", "weights", "scales")}
+    got = {reader: [] for reader in ("words", "partials", "weights", "scales", "bias")}
 
     def pause(index):
         return stalls(pattern, random.Random(f"{seed} {index}"))

@@ -55,7 +55,7 @@ def test_derived():
         GOOD,
         GOOD | {"depthwise": 1, "outputs": 12, "kernel": 5, "padding": 2, "update": 0},
         GOOD | {"width": 16, "height": 16, "out_width": 16, "out_height": 16, "selected": 3},
-        GOOD | {"kernel": 1, "padding": 0, "outputs": 65535, "selected": 12},
+        GOOD | {"kernel": 1, "padding": 0, "outputs": 65535, "selected": 12, "bias": 0},
     ]
     for job, (refusal, memory, array) in zip(jobs, run(jobs), strict=True):
         assert refusal == GradientRefusal.NONE
@@ -91,7 +91,8 @@ REFUSED = [
     ("IN_CHANNELS", {"in_channels": 0}),
     ("IN_CHANNELS", {"in_channels": 41}),
     ("OUTPUTS", {"outputs": 0}),
-    ("OUTPUTS", {"outputs": 65536}),
+    ("OUTPUTS", {"outputs": 65536, "bias": 0}),
+    ("OUTPUTS", {"outputs": 41}),
     ("OUTPUTS", {"depthwise": 1}),
     ("SELECTED", {"selected": 0}),
     ("SELECTED", {"selected": 13}),
