@@ -80,6 +80,25 @@ def check_verilator() -> Finding:
     )
 
 
+def check_icarus() -> Finding:
+    """Icarus Verilog, in which one job of the accelerator runs with unknown values."""
+    from verif.sim.toolchain import ToolchainError, icarus_version
+
+    purpose, version, remedy = "optional, a second simulator for make sim", "", ""
+    try:
+        version = icarus_version()
+    except ToolchainError as error:
+        remedy = str(error)
+    return Finding(
+        name="iverilog",
+        version=version,
+        state=OK if version else MISSING,
+        purpose=purpose,
+        needed=False,
+        remedy=remedy,
+    )
+
+
 def check_libpython() -> Finding:
     """cocotb runs Python inside the simulator, which needs Python as a shared library."""
     purpose = "cocotb embeds it in the simulator"
@@ -151,6 +170,7 @@ def findings() -> Iterable[Finding]:
     yield check_command("make", "runs the simulators' makefiles", f"{apt} make")
     yield check_command("perl", "the verilator command is a Perl script", f"{apt} perl")
     yield check_verilator()
+    yield check_icarus()
     pins = pinned()
     if not pins:
         yield Finding(

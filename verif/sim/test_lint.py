@@ -54,14 +54,11 @@ def yosys_or_skip():
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    return generate_block(PRESETS["tiny"], "top")
-
-
 @pytest.mark.verilator
-def test_tiny(tiny):
-    lint_rtl.verilator(tiny.verilog, tiny.top)
+@pytest.mark.parametrize("name", ["top", "read_master", "write_master", "lite_slave"])
+def test_tiny(name):
+    block = generate_block(PRESETS["tiny"], name)
+    lint_rtl.verilator(block.verilog, block.top)
 
 
 @pytest.mark.slow
