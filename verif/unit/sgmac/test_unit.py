@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole sparse-gradient unit before a memory, in the Amaranth simulator, against golden."""
+
+import dataclasses
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+
+from golden.sgmac.engine import JobResult, Update, run_job
+from hw.config import PRESETS
+from hw.sgmac.unit import BURST, OUTSTANDING, SparseGradient
+from verif.axi_rules import ReadRules, WriteRules
+from verif.cocotb.streams import stalls
+from verif.unit.bus.memory import ReadMemory, WriteMemory
+from verif.vectors.gradient_memory import ADDRESSES, MemoryJob
+from verif.vectors.sgmac import CASES, convolution, draw
+
+CONFIG = dataclasses.replace(PRESETS["tiny"], outputs=8, plane=256, kernel=7, channels=64)
+BEAT = CONFIG.beat_bytes
+
+
+class Run:
+    """Jobs one after the other on one unit and its memory."""
+
+    def __init__(self, seed: int, pattern: str = "none", latency: int = 3, config=CONFIG):
+        self.dut = SparseGradient(config)
+        self.seed, self.pattern = seed, pattern
+        self.memory: dict[int, int] = {}
+        none = self.pause
+        rules = ReadRules(config.data_width, BURST, OUTSTANDING)
+        self.reads = ReadMemory(self.dut.read, rules, self.bytes_at, latency, none(0), none(1))
+        rules = WriteRules(config.data_width, BURST, OUTSTANDING)
+        self.writes = WriteMemory(self.dut.write, rules, latency, none(2), none(3), none(4))
+        self.writes.contents = self.memory
+        self.counts: list[dict[str, int]] = []
+
+    def pause(self, index: int):
+        return stalls(self.pattern, random.Random(f"{self.seed} {index}"))
+
+    def bytes_at(self, address: int) -> bytes:
+        return bytes(self.memory.get(address + i, 0xA5) for i in range(BEAT))
+
+    def bytes_of(self, name: str, count: int) -> bytes:
+        base = ADDRESSES[f"{name}_address"]
+        return bytes(self.memory.get(base + i, 0xA5) for i in range(count))
+
+    def load(self, job: MemoryJob) -> None:
+        for name, content in job.contents(BEAT).items():
+            base = ADDRESSES[f"{name}_address"]
+            self.memory.update(enumerate(content, base))
+
+    def go(self, jobs: Sequence[MemoryJob]) -> None:
+        dut = self.dut
+
+        async def testbench(ctx):
+            for job in jobs:
+                self.load(job)
+                ctx.set(dut.asked, job.numbers())
+                ctx.set(dut.seed, job.seed)
+                ctx.set(dut.stochastic, job.stochastic)
+                ctx.set(dut.start, 1)
+                answered = False
+                while not answered:
+                    *_, started, refused = await ctx.tick().sample(dut.started, dut.refused)
+                    answered = started or refused
+                ctx.set(dut.start, 0)
+                assert started, f"refused: {ctx.get(dut.refusal)}"
+                await ctx.tick()
+                done = False
+                while not done:
+                    *_, done = await ctx.tick().sample(dut.done)
+                self.counts.append(
+                    {
+                        name: ctx.get(getattr(dut, f"count_{name}"))
+                        for name in ("cycles", "multiply", "stalled", "saturated", "bytes_written")
+                    }
+                )
+
+        simulator = Simulator(dut)
+        simulator.add_clock(1e-6)
+        simulator.add_testbench(self.reads.run, background=True)
+        simulator.add_testbench(self.writes.run, background=True)
+        simulator.add_testbench(testbench)
+        simulator.run()
+
+
+def check(run: Run, job: MemoryJob, expected: JobResult) -> None:
+    """The last job's results in memory."""
+    where = f"seed {run.seed}"
+    if job.update:
+        assert expected.weights is not None
+        size = len(job.contents(BEAT)["weights"])
+        got = job.weights(run.bytes_of("weights", size), BEAT)
+        np.testing.assert_array_equal(got, expected.weights, where)
+        assert run.counts[-1]["saturated"] == expected.saturated
+    else:
+        got = job.gradient(run.bytes_of("result", 1 << 16), BEAT)
+        np.testing.assert_array_equal(got, expected.weight_gradient, where)
+    if job.bias:
+        count = len(expected.bias_gradient)
+        got = np.frombuffer(run.bytes_of("bias", 4 * count), "<i4")
+        np.testing.assert_array_equal(got, expected.bias_gradient, where)
+
+
+def jobs_of(x, error, channels, sizes, update=None) -> list[MemoryJob]:
+    """An image a job; the second and later add to the first, the last one updates."""
+    last = len(x) - 1
+    return [
+        MemoryJob(
+            x=x[n],
+            error=error[n],
+            channels=channels,
+            sizes=sizes,
+            update=update if n == last else None,
+            accumulate=n > 0,
+        )
+        for n in range(len(x))
+    ]
+
+
+@pytest.mark.parametrize("pattern", ["none", "random"])
+@pytest.mark.parametrize("number", range(len(CASES)))
+def test_gradients(number, pattern, seed):
+    images, channels, sizes = CASES[number]
+    x, error = draw(np.random.default_rng([seed, number]), images, sizes)
+    run = Run(seed, pattern)
+    jobs = jobs_of(x, error, channels, sizes)
+    run.go(jobs)
+    check(run, jobs[-1], run_job(x, error, channels, sizes))
+
+
+def random_update(rng, sizes, rounding: str, images: int) -> Update:
+    shape = sizes.gradient_shape(sizes.in_channels)
+    positions = images * sizes.out_height * sizes.out_width
+    shift = 13 + int(positions).bit_length() // 2  # steps of some dozens
+    return Update(
+        weights=rng.integers(-128, 128, shape, np.int8),
+        multiplier=rng.integers(1, 1 << 16, shape[0]),
+        shift=rng.integers(max(shift - 2, 0), shift + 16, shape[0]),
+        rounding=rounding,
+        seed=int(rng.integers(1, 1000)),
+    )
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "stochastic"])
+@pytest.mark.parametrize("number", range(1, len(CASES), 2))
+def test_updates(number, rounding, seed):
+    images, channels, sizes = CASES[number]
+    rng = np.random.default_rng([seed, number])
+    x, error = draw(rng, images, sizes)
+    update = random_update(rng, sizes, rounding, images)
+    run = Run(seed, "random")
+    jobs = jobs_of(x, error, channels, sizes, update)
+    run.go(jobs)
+    check(run, jobs[-1], run_job(x, error, channels, sizes, update))
+
+
+@pytest.mark.parametrize("value", [-128, 127])
+def test_largest_sums(value, seed):
+    sizes = convolution(9, 3, (16, 16))
+    x = np.full((1, 3, 16, 16), -128, np.int8)
+    error = np.full((1, 9, 16, 16), value, np.int8)
+    run = Run(seed)
+    jobs = jobs_of(x, error, (0, 1, 2), sizes)
+    run.go(jobs)
+    check(run, jobs[-1], run_job(x, error, (0, 1, 2), sizes))
+
+
+@pytest.mark.parametrize("listed", [(3, 3), (4, 2), (0, 9)])
+def test_an_illegal_list_ends_the_job(listed, seed):
+    """Nothing is written, and the next job is right."""
+    sizes = convolution(9, 9, (4, 4))
+    x, error = draw(np.random.default_rng(seed), 1, sizes)
+    run = Run(seed)
+    dut = run.dut
+    wrong = MemoryJob(x=x[0], error=error[0], channels=listed, sizes=sizes)
+    right = MemoryJob(x=x[0], error=error[0], channels=(1, 8), sizes=sizes)
+    ends = []
+
+    async def testbench(ctx):
+        for job in (wrong, right):
+            run.load(job)
+            before = dict(run.memory)
+            ctx.set(dut.asked, job.numbers())
+            ctx.set(dut.start, 1)
+            started = False
+            while not started:
+                *_, started = await ctx.tick().sample(dut.started)
+            ctx.set(dut.start, 0)
+            ended = False
+            while not ended:
+                *_, unlisted, done = await ctx.tick().sample(dut.unlisted, dut.done)
+                ended = unlisted or done
+            ends.append((unlisted, done))
+            assert done or run.memory == before
+            await ctx.tick().repeat(20)
+            assert not ctx.get(dut.busy)
+        run.counts.append({"saturated": 0})
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(run.reads.run, background=True)
+    simulator.add_testbench(run.writes.run, background=True)
+    simulator.add_testbench(testbench)
+    simulator.run()
+    assert ends == [(1, 0), (0, 1)]
+    check(run, right, run_job(x, error, (1, 8), sizes))
