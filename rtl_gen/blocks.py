@@ -59,7 +59,7 @@ BLOCKS: dict[str, Factory] = {
 }
 """log2 and reciprocal are as wide as `calibrate` uses them: x is a row's sum of weights."""
 
-SPARSE_GRADIENT = frozenset({"gradient_array"})
+SPARSE_GRADIENT = frozenset({"gradient_array", "rows", "update", "bias", "importance", "schedule"})
 """Blocks that only a configuration with the sparse-gradient unit has (outputs is not 0)."""
 
 
