@@ -22,6 +22,11 @@ from hw.desne.sample import Sample
 from hw.register_block import RegisterBlock
 from hw.registers import ADDRESS_WIDTH
 from hw.sgmac.array import GradientArray
+from hw.sgmac.bias import Bias
+from hw.sgmac.importance import Importance
+from hw.sgmac.rows import Rows
+from hw.sgmac.schedule import Schedule
+from hw.sgmac.update import Update
 from hw.top import Top
 from rtl_gen.verilog import Block, generate, top_name
 
@@ -45,11 +50,16 @@ BLOCKS: dict[str, Factory] = {
     "embed": Embed,
     "sample": Sample,
     "gradient_array": GradientArray,
+    "rows": Rows,
+    "update": lambda config: Update(config.outputs),
+    "bias": Bias,
+    "importance": Importance,
+    "schedule": lambda config: Schedule(config.channels, Importance.latency),
     "top": Top,
 }
 """log2 and reciprocal are as wide as `calibrate` uses them: x is a row's sum of weights."""
 
-SPARSE_GRADIENT = frozenset({"gradient_array"})
+SPARSE_GRADIENT = frozenset({"gradient_array", "rows", "update", "bias", "importance", "schedule"})
 """Blocks that only a configuration with the sparse-gradient unit has (outputs is not 0)."""
 
 

@@ -11,24 +11,18 @@ from hw.arith.lfsr import WIDTH
 from hw.check import check
 from hw.config import Configuration, width_for
 from hw.pipeline import delayed
+from hw.sgmac.array_job import rows_layout
 from hw.sgmac.beat_pack import VALUE_WIDTH, BeatPack
 from hw.sgmac.job import OUTPUTS_WIDTH
 from hw.sgmac.row_walk import RowWalk
 from hw.sgmac.update import COUNTER_WIDTH, MULTIPLIER_WIDTH, SHIFT_LIMIT, Update
 
-__all__ = ["Rows", "sums_layout"]
+__all__ = ["Rows"]
 
 _GROUP = 8
 """Lanes of which one is chosen in a cycle."""
 _ADDED = 3
 """Cycles until a value has its partial sum."""
-
-
-def sums_layout(config: Configuration) -> data.StructLayout:
-    """What the array gives for a row: a sum a lane; `last` marks the last row of a job."""
-    return data.StructLayout(
-        {"sums": data.ArrayLayout(signed(config.sum_width), config.outputs), "last": 1}
-    )
 
 
 class Rows(wiring.Component):
@@ -63,7 +57,7 @@ class Rows(wiring.Component):
     outputs: In(16), C_out, at least 1. taps: In(range(kernel^2 + 1)), k * k.
     selected: In(range(channels + 1)), K, at least 1.
     depthwise, accumulate, update, stochastic: In(1), of the job. register: In(32), random state.
-    rows: In(stream of sums_layout).
+    rows: In(stream of rows_layout).
     partials, weights, scales: In(stream of data_width bits).
     beats: Out(stream of data_width bits).
     saturated: Out(32), weights that saturated in this job.
@@ -89,7 +83,7 @@ class Rows(wiring.Component):
                 "selected": In(width_for(config.channels)),
                 **{n: In(1) for n in ("depthwise", "accumulate", "update", "stochastic")},
                 "register": In(WIDTH),
-                "rows": In(stream.Signature(sums_layout(config))),
+                "rows": In(stream.Signature(rows_layout(config))),
                 **{name: In(beats) for name in ("partials", "weights", "scales")},
                 "beats": Out(beats),
                 "saturated": Out(COUNTER_WIDTH),

@@ -103,7 +103,7 @@ def test_sparse_gradient_sizes_of_the_presets():
         for name, c in PRESETS.items()
     }
     assert sizes == {
-        "tiny": (4, 64, 3, 16, 8, 22),
+        "tiny": (8, 64, 3, 16, 8, 22),
         "edge": (16, 2048, 7, 2048, 256, 27),
         "wide": (64, 8192, 7, 4096, 256, 29),
     }
