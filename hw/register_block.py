@@ -16,7 +16,8 @@ class RegisterBlock(wiring.Component):
     """All registers behind an AXI4-Lite port, and the interrupt line.
 
     Equation: hw/bus/register_map.py and docs/registers.md. interrupt_status.error is set with any
-    bit of errors; irq = any bit of interrupt_status whose enable is set.
+    bit of errors, gradient_error with any of gradient_errors; irq = any bit of interrupt_status
+    whose enable is set.
 
     Flow control, latency and throughput: those of LiteSlave; the interrupt follows its bit in the
     next cycle.
@@ -29,8 +30,9 @@ class RegisterBlock(wiring.Component):
     -------
     axi: In(Axi4Lite(12)).
     irq: Out(1), the interrupt line, level.
-    busy: In(1), a job is under way: its registers cannot be written, nor from the start order on.
-    done: In(1), a pulse sets interrupt_status.done.
+    busy, gradient_busy: In(1), a job is under way: its registers cannot be written, nor from the
+    start order on.
+    done, gradient_done: In(1), a pulse sets the bit of interrupt_status.
     one interface for each register that is not constant (hw/bus/register_file.py, members), but
     for those of the interrupt.
     """
@@ -42,7 +44,8 @@ class RegisterBlock(wiring.Component):
         wires = {r.name: members(r) for r in self.table if r.name not in self.inside}
         self._served = [name for name, signature in wires.items() if signature]
         super().__init__(
-            {"axi": In(Axi4Lite(ADDRESS_WIDTH)), "irq": Out(1), "busy": In(1), "done": In(1)}
+            {"axi": In(Axi4Lite(ADDRESS_WIDTH)), "irq": Out(1)}
+            | {name: In(1) for name in ("busy", "done", "gradient_busy", "gradient_done")}
             | {name: Out(wiring.Signature(wires[name])) for name in self._served}
         )
 
@@ -55,11 +58,18 @@ class RegisterBlock(wiring.Component):
         for name in self._served:
             wiring.connect(m, wiring.flipped(getattr(self, name)), getattr(file, name))
         enable, status = file.interrupt_enable, file.interrupt_status
-        errors = [f"set_{field.name}" for field in self.table["errors"].fields]
         m.d.comb += [
             file.lock.selection.eq(self.busy | file.control.start),
+            file.lock.gradient.eq(self.gradient_busy | file.gradient_control.start),
             status.set_done.eq(self.done),
-            status.set_error.eq(Cat(getattr(self.errors, name) for name in errors).any()),
+            status.set_gradient_done.eq(self.gradient_done),
         ]
-        m.d.sync += self.irq.eq((status.done & enable.done) | (status.error & enable.error))
+        for prefix in ("", "gradient_"):
+            errors = [f"set_{field.name}" for field in self.table[f"{prefix}errors"].fields]
+            served = getattr(self, f"{prefix}errors")
+            found = Cat(getattr(served, name) for name in errors).any()
+            m.d.comb += getattr(status, f"set_{prefix}error").eq(found)
+        bits = [field.name for field in self.table["interrupt_enable"].fields]
+        pending = Cat(getattr(status, bit) & getattr(enable, bit) for bit in bits)
+        m.d.sync += self.irq.eq(pending.any())
         return m

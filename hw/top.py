@@ -6,6 +6,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from hw.bus.arbiter import ReadArbiter, WriteArbiter
 from hw.bus.packer import Packer
 from hw.bus.read_master import ReadMaster
 from hw.bus.signature import Axi4, Axi4Lite
@@ -16,17 +17,21 @@ from hw.desne.engine import LENGTH_WIDTH, Engine
 from hw.desne.job_check import CHECKED, JobCheck
 from hw.register_block import RegisterBlock
 from hw.registers import ADDRESS_WIDTH
+from hw.sgmac.attach import attach_unit, without_unit
 
 MEMORY_ADDRESS_WIDTH = 64
 COUNTER_WIDTH = 32
+SELECTION, GRADIENT = 0, 1
+"""Identifiers of the two engines on the memory port, when there are two."""
 
 
 class Top(wiring.Component):
-    """Chooses the samples of a tile worth training on: bytes in memory become a list of indices.
+    """Chooses the samples of a tile worth training on, and computes sparse weight gradients.
 
-    Equation: docs/numerics.md, from reduce to sample. n samples of D bytes are read from the sample
-    address, each byte once; the budget's positions, ascending, 32 bits each, go to the result
-    address.
+    Equation: docs/numerics.md. Selection, from reduce to sample: n samples of D bytes are read from
+    the sample address, each byte once; the budget's positions, ascending, 32 bits each, go to the
+    result address. Beside it, unless config.outputs is 0, is the sparse-gradient unit
+    (hw/sgmac/unit.py); both engines may be at work, and take turns on the memory port.
 
     Flow control: ``control`` is an AXI4-Lite slave, docs/registers.md; ``memory`` an AXI4 master
     (INCR bursts within 4 KiB). A job that is refused touches no memory; after an error response
@@ -73,7 +78,20 @@ class Top(wiring.Component):
 
         wiring.connect(m, wiring.flipped(self.control), registers.axi)
         m.d.comb += self.irq.eq(registers.irq)
-        for half in (reader.axi, writer.axi):
+        ports = reader.axi, writer.axi
+        if config.outputs:
+            unit = attach_unit(m, config, registers)
+            sizes = (2, MEMORY_ADDRESS_WIDTH, config.data_width)
+            m.submodules.read_arbiter = read_arbiter = ReadArbiter(*sizes)
+            m.submodules.write_arbiter = write_arbiter = WriteArbiter(*sizes)
+            wiring.connect(m, reader.axi, read_arbiter.managers[SELECTION])
+            wiring.connect(m, writer.axi, write_arbiter.managers[SELECTION])
+            wiring.connect(m, unit.read, read_arbiter.managers[GRADIENT])
+            wiring.connect(m, unit.write, write_arbiter.managers[GRADIENT])
+            ports = read_arbiter.memory, write_arbiter.memory
+        else:
+            without_unit(m, registers)
+        for half in ports:
             for name, member in half.signature.members.items():
                 source, target = getattr(half, name), getattr(self.memory, name)
                 m.d.comb += target.eq(source) if member.flow is Out else source.eq(target)

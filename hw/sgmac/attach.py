@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sparse-gradient unit behind the registers of the accelerator."""
+
+from amaranth.hdl import Cat, Module, Signal
+
+from hw.config import Configuration
+from hw.register_block import RegisterBlock
+from hw.sgmac.registers import ADDRESSES, COUNTED, PREFIX, GradientRefusal
+from hw.sgmac.unit import SparseGradient
+
+__all__ = ["attach_unit", "without_unit"]
+
+
+def attach_unit(m: Module, config: Configuration, registers: RegisterBlock) -> SparseGradient:
+    """Adds the unit to `m` and joins it with its registers; its two masters are left to join."""
+    m.submodules.gradient = unit = SparseGradient(config)
+
+    def of(name: str):
+        return getattr(registers, f"{PREFIX}{name}")
+
+    asked = {
+        f"{name}_address": Cat(*(of(f"{name}_address_{half}").value for half in ("low", "high")))
+        for name in ADDRESSES
+    }
+    for prefix, register in (("", "input_size"), ("out_", "error_size")):
+        asked |= {f"{prefix}{side}": getattr(of(register), side) for side in ("width", "height")}
+    asked |= {name: of(name).value for name in ("in_channels", "outputs", "selected")}
+    asked["kernel"] = of("kernel").size
+    asked |= {name: getattr(of("kernel"), name) for name in ("stride", "padding")}
+    mode = ("depthwise", "accumulate", "update", "bias")
+    asked |= {name: getattr(of("mode"), name) for name in mode}
+    m.d.comb += [getattr(unit.asked, name).eq(value) for name, value in asked.items()]
+
+    control, status, errors = of("control"), of("status"), of("errors")
+    m.d.comb += [
+        unit.start.eq(control.start),
+        unit.abort.eq(control.abort),
+        unit.stochastic.eq(of("mode").stochastic),
+        unit.seed.eq(of("seed").value),
+        control.clear_start.eq(unit.started | unit.refused),
+        control.clear_abort.eq(unit.abort_taken),
+        status.busy.eq(unit.busy),
+        status.phase.eq(unit.phase),
+        status.refusal.eq(unit.refusal),
+        errors.set_refused.eq(unit.refused),
+        errors.set_aborted.eq(unit.aborted),
+        errors.set_channels.eq(unit.unlisted),
+        registers.gradient_busy.eq(unit.busy),
+        registers.gradient_done.eq(unit.done),
+    ]
+    for name, failed, decode in (
+        ("read", unit.read_failed, unit.read_decode),
+        ("write", unit.write_failed, unit.write_decode),
+    ):
+        m.d.comb += [
+            getattr(errors, f"set_{name}_slave").eq(failed & ~decode),
+            getattr(errors, f"set_{name}_decode").eq(failed & decode),
+        ]
+    done = Signal()
+    m.d.comb += status.done.eq(done)
+    with m.If(unit.done):
+        m.d.sync += done.eq(1)
+    with m.Elif(unit.started):
+        m.d.sync += done.eq(0)
+    for name in COUNTED:
+        m.d.comb += of(f"count_{name}").value.eq(getattr(unit, f"count_{name}"))
+    return unit
+
+
+def without_unit(m: Module, registers: RegisterBlock) -> None:
+    """Refuses every start: this accelerator was generated without the unit."""
+    control = registers.gradient_control
+    m.d.comb += [
+        control.clear_start.eq(control.start),
+        control.clear_abort.eq(control.abort),
+        registers.gradient_errors.set_refused.eq(control.start),
+        registers.gradient_status.refusal.eq(GradientRefusal.ABSENT),
+    ]
