@@ -12,7 +12,8 @@ import numpy as np
 
 from golden.desne import Parameters, TileResult, run_tile
 from golden.desne.reduce import ReduceTable, reduce
-from host.driver import Driver, DriverError
+from host.accelerator import DriverError
+from host.driver import Driver
 from host.errors import HardwareError, SelectionError
 
 if TYPE_CHECKING:

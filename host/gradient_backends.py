@@ -7,7 +7,9 @@ from typing import Protocol
 import numpy as np
 
 from golden.sgmac import Convolution, JobResult, Update, run_job
+from host.backends import DEFAULT_PRESET, RtlBackend
 from host.errors import GradientError
+from host.gradient_driver import GradientDriver
 
 
 class GradientBackend(Protocol):
@@ -45,6 +47,48 @@ class GoldenGradient:
             return run_job(x, error, channels, convolution, update)
         except ValueError as wrong:
             raise GradientError(str(wrong)) from None
+
+
+class RtlGradient:
+    """The generated Verilog of a preset, compiled by Verilator.
+
+    Parameters
+    ----------
+    preset: a preset or a configuration file. The simulator is built on the first use.
+
+    Attributes
+    ----------
+    counters: of the last job, by name, summed over its images.
+
+    Raises
+    ------
+    SelectionError: there is no such preset, or no Verilator.
+    """
+
+    name = "rtl"
+
+    def __init__(self, preset: str = DEFAULT_PRESET) -> None:
+        self._hardware = RtlBackend(preset)
+        self.config = self._hardware.config
+        self.counters: dict[str, int] = {}
+
+    def run_job(
+        self,
+        x: np.ndarray,
+        error: np.ndarray,
+        channels: np.ndarray,
+        convolution: Convolution,
+        update: Update | None,
+    ) -> JobResult:
+        """See golden.sgmac.run_job; raises HardwareError if hardware fails."""
+        with self._hardware.accelerator() as (_, port):
+            driver = GradientDriver(port)
+            result, self.counters = driver.run_job(x, error, channels, convolution, update)
+        return result
+
+    def close(self) -> None:
+        """Ends the simulator."""
+        self._hardware.close()
 
 
 BACKENDS: dict[str, Callable[[], GradientBackend]] = {"golden": GoldenGradient}

@@ -10,10 +10,7 @@ from golden.desne import Parameters
 from golden.desne.calibrate import entropy_target
 from golden.desne.embed import Schedule
 from golden.desne.reduce import ReduceTable
-from rtl_gen.interface import register_map
-
-MAP = register_map()
-"""Names and offsets; they are the same for every configuration."""
+from host.accelerator import MAP
 
 WORD = (1 << 32) - 1
 

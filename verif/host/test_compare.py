@@ -11,9 +11,10 @@ import pytest
 from golden.desne import Parameters, run_tile
 from golden.desne.reduce import make_table
 from host import datasets
+from host.accelerator import JobTimeout
 from host.backends import GoldenBackend, RtlBackend
 from host.comparison import PHASES, compare_backends, compare_tile
-from host.driver import Driver, JobTimeout
+from host.driver import Driver
 from host.errors import SelectionError
 from host.selection import Options
 from verif.host.conftest import nms, one_sentence

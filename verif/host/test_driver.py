@@ -7,7 +7,8 @@ import pytest
 from golden.arith.lfsr import seed_register
 from golden.desne import Parameters, run_tile
 from golden.desne.reduce import ReduceTable, make_table
-from host.driver import Driver, JobFailed, JobRefused, JobTimeout, WrongHardware
+from host.accelerator import JobFailed, JobRefused, JobTimeout, WrongHardware
+from host.driver import Driver
 from host.job import job_for, table_words
 from host.job import register_writes as writes
 from rtl_gen.interface import PRESETS, register_map

@@ -6,7 +6,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from host.driver import Driver, JobFailed, JobRefused, JobTimeout
+from host.accelerator import JobFailed, JobRefused, JobTimeout
+from host.driver import Driver
 from host.job import job_for, register_writes
 from hw.bus.signature import Response
 from hw.config import PRESETS

@@ -16,6 +16,7 @@ from hw.bus.signature import Response
 from hw.config import Configuration
 from hw.registers import register_map
 from rtl_gen import packing
+from verif.sim.gradient_regions import gradient_regions
 from verif.sim.simulator import SimulationError
 from verif.sim.top_build import build_top, generate_top
 
@@ -134,9 +135,10 @@ class SimulatedPort:
 
     def write(self, offset: int, value: int) -> None:
         """Writes the register at this byte offset. A start clears the trace and the activity."""
-        control = self.map["control"]
-        if offset == control.offset and value & control["start"].mask:
-            self._watch()
+        for name, watch in (("control", self._watch), ("gradient_control", self._watch_gradient)):
+            control = self.map[name]
+            if offset == control.offset and value & control["start"].mask:
+                watch()
         (response,) = self._tell(f"write {offset} {value}")
         self._check(int(response), f"a write of register {offset:#05x}")
         self._written[offset] = value
@@ -231,6 +233,17 @@ class SimulatedPort:
         self._tell(
             f"watch 0 1 1 {address('sample_address')} {read} 1 {address('result_address')} {write}"
         )
+
+    def _watch_gradient(self) -> None:
+        """The same for the sparse-gradient unit."""
+        status = self.map["gradient_status"]
+        if status.decode(self.read(status.offset))["busy"]:
+            return
+        regions = gradient_regions(
+            {r.name: r.decode(self._written[r.offset]) for r in self.map}, self.config
+        )
+        words = [f"{len(part)} " + " ".join(f"{a} {b}" for a, b in part) for part in regions]
+        self._tell(f"watch 1 0 {' '.join(words)}")
 
     def _check(self, response: int, what: str) -> None:
         if response >= Response.SLVERR.value:

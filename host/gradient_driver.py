@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driver of the sparse-gradient unit: a job of golden.sgmac.run_job on the accelerator."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden.arith.lfsr import seed_register
+from golden.sgmac import Convolution, JobResult, Update, layout
+from host.accelerator import MAP, PAGE, Accelerator
+
+WORD = (1 << 32) - 1
+ARRAYS = ("channels", "input", "error", "result", "weights", "scale", "bias")
+"""What a job has in memory, in the order of addresses."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What one job of the unit does: one image, or the update alone."""
+
+    sizes: Convolution
+    selected: int
+    accumulate: bool
+    update: Update | None = None
+    bias: bool = True
+
+
+class GradientDriver(Accelerator):
+    """Runs sparse-gradient jobs; parameters, attributes and errors are those of Accelerator.
+
+    An image is a job of the unit, the later ones add to the first. An update is one more, over a
+    map of a single zero, so that gradients and updated weights both come back.
+    """
+
+    engine = "gradient_"
+
+    @property
+    def beat(self) -> int:
+        """Bytes a beat of the memory port."""
+        return self.parameters["data_width"] // 8
+
+    def run_job(
+        self,
+        x: np.ndarray,
+        error: np.ndarray,
+        channels: np.ndarray,
+        convolution: Convolution,
+        update: Update | None = None,
+    ) -> tuple[JobResult, dict[str, int]]:
+        """The result, and the counters summed over the jobs of the unit, by name.
+
+        Arguments as of golden.sgmac.run_job, and legal for it. Raises as finish_order, and
+        JobRefused for sizes beyond the generated ones.
+        """
+        sizes, selected = convolution, len(channels)
+        place = channels if sizes.depthwise else slice(None)
+        gradients = np.zeros(sizes.gradient_shape(selected), np.int32)
+        packed = layout.pack_weights(gradients, self.beat, depthwise=sizes.depthwise)
+        pieces = {
+            "channels": layout.pack_channels(channels),
+            "input": layout.pack_maps(x[:1], self.beat),
+            "error": layout.pack_maps(error[:1], self.beat),
+            "result": packed,
+            "weights": np.empty(0, np.uint8),
+            "scale": np.empty(0, np.uint8),
+            "bias": np.empty(sizes.outputs(selected), np.int32),
+        }
+        if update is not None:
+            pieces["weights"] = layout.pack_weights(
+                update.weights, self.beat, depthwise=sizes.depthwise
+            )
+            pieces["scale"] = layout.pack_scale(
+                update.multiplier[place], update.shift[place], self.beat, depthwise=sizes.depthwise
+            )
+        self._place(pieces)
+        for name in ("channels", "weights", "scale"):
+            self.port.write_memory(self._addresses[name], pieces[name].tobytes())
+        total: dict[str, int] = {}
+        for number in range(len(x)):
+            for name, maps in (("input", x), ("error", error)):
+                content = layout.pack_maps(maps[number : number + 1], self.beat)
+                self.port.write_memory(self._addresses[name], content.tobytes())
+            part = Part(sizes=sizes, selected=selected, accumulate=number > 0)
+            self._run(part, total)
+        content = np.frombuffer(self._read_array("result", packed.size), np.uint8)
+        gradient = layout.unpack_weights(
+            content.reshape(packed.shape),
+            sizes.outputs(selected),
+            sizes.kernel,
+            np.int32,
+            depthwise=sizes.depthwise,
+        )
+        bias = np.frombuffer(self._read_array("bias", 4 * len(pieces["bias"])), "<i4")
+        weights = None
+        if update is not None:
+            weights = self._update(sizes, selected, update, pieces["weights"], total)
+        result = JobResult(
+            weight_gradient=gradient,
+            bias_gradient=bias.astype(np.int32),
+            weights=weights,
+            saturated=total["saturated"],
+        )
+        return result, total
+
+    def _update(
+        self,
+        sizes: Convolution,
+        selected: int,
+        update: Update,
+        packed: np.ndarray,
+        total: dict[str, int],
+    ) -> np.ndarray:
+        """One more job that adds nothing to the gradients in memory and takes the step."""
+        single = Convolution(
+            out_channels=sizes.out_channels,
+            in_channels=sizes.in_channels,
+            kernel=sizes.kernel,
+            depthwise=sizes.depthwise,
+            **dict.fromkeys(("height", "width", "out_height", "out_width"), 1),
+        )
+        for name, count in (("input", sizes.in_channels), ("error", sizes.out_channels)):
+            self.port.write_memory(self._addresses[name], bytes(count * self.beat))
+        self._run(
+            Part(sizes=single, selected=selected, accumulate=True, update=update, bias=False),
+            total,
+        )
+        content = np.frombuffer(self._read_array("weights", packed.size), np.uint8)
+        return layout.unpack_weights(
+            content.reshape(packed.shape),
+            sizes.out_channels,
+            sizes.kernel,
+            np.int8,
+            depthwise=sizes.depthwise,
+        )
+
+    def _place(self, pieces: dict[str, np.ndarray]) -> None:
+        """Gives every array pages of its own; maps of one zero fit where any map does."""
+        address, self._addresses = self.memory, {}
+        for name in ARRAYS:
+            self._addresses[name] = address
+            address += -(-pieces[name].nbytes // PAGE) * PAGE
+
+    def _run(self, part: Part, total: dict[str, int]) -> None:
+        """One job of the unit; its counters are added to `total`."""
+        sizes, update = part.sizes, part.update
+        words = {}
+        for name, address in self._addresses.items():
+            words[f"{name}_address_low"] = {"value": address & WORD}
+            words[f"{name}_address_high"] = {"value": address >> 32}
+        words["input_size"] = {"width": sizes.width, "height": sizes.height}
+        words["error_size"] = {"width": sizes.out_width, "height": sizes.out_height}
+        words["in_channels"] = {"value": sizes.in_channels}
+        words["outputs"] = {"value": sizes.out_channels}
+        words["selected"] = {"value": part.selected}
+        words["kernel"] = {
+            "size": sizes.kernel,
+            "stride": sizes.stride,
+            "padding": sizes.padding,
+        }
+        words["mode"] = {
+            "depthwise": sizes.depthwise,
+            "accumulate": part.accumulate,
+            "update": update is not None,
+            "stochastic": update is not None and update.rounding == "stochastic",
+            "bias": part.bias,
+        }
+        words["seed"] = {"value": 1 if update is None else seed_register(update.seed)}
+        for name, fields in words.items():
+            register = MAP[f"{self.engine}{name}"]
+            fields = {field: int(value) for field, value in fields.items()}
+            self.port.write(register.offset, register.encode(**fields))
+        self.start_order()
+        self.finish_order()
+        for name, value in self.counters().items():
+            total[name] = total.get(name, 0) + value
+
+    def _read_array(self, name: str, size: int) -> bytes:
+        return self.port.read_memory(self._addresses[name], size)
+
+    def _explain(self, reason: str) -> str:
+        size = {
+            "absent": "outputs",
+            "input_size": "plane",
+            "error_size": "plane",
+            "in_channels": "channels",
+            "selected": "channels",
+            "outputs": "channels",
+        }.get(reason, reason)
+        if size in self.parameters:
+            return f"; it was generated with {size} {self.parameters[size]}"
+        return ""
