@@ -23,47 +23,56 @@ def array_cycles(
 
     A job takes max(words, P' * rows) cycles and a little more: it loads while it computes, and
     where it waits is decided by which planes fit. So every plane is followed from its first word
-    to its last position.
+    to its last position. Words come in the order of hw.sgmac.array.
     """
     depthwise = convolution.depthwise
     positions = convolution.out_height * convolution.out_width
     x_beats = piece_stride(convolution.height * convolution.width, beat) // beat
     error_beats = piece_stride(positions, beat) // beat
-    capacity = 2 * plane // beat
+    ring = _Ring(error_beats if depthwise else x_beats, 2 * plane // beat)
     taps = _parts(convolution.taps, outputs)
     if depthwise:
-        halves, ring_beats = [x_beats] * selected, error_beats
-        channels, resident = 1, False
-        rows = len(taps)
+        blocks, rows, resident = [1] * selected, len(taps), False
+        half_beats, channels, share = x_beats, 1, 0
     else:
-        halves = [count * error_beats for count in _parts(convolution.out_channels, outputs)]
-        channels, ring_beats = selected, x_beats
-        rows, resident = convolution.taps, selected * x_beats <= capacity
+        blocks, rows = _parts(convolution.out_channels, outputs), convolution.taps
+        resident = selected * x_beats <= ring.capacity
+        half_beats, channels, share = error_beats, selected, -(-outputs // selected)
 
     time = _SETUP  # in which the next word is written
-    planes: list[int] = []  # last positions of the planes of the ring
     ends: list[int] = []  # last positions of the halves
     row_ends = [-_ROW_LATENCY - 1] * _ROW_PLACES
     tap_ready = _SETUP + taps[0] if depthwise else 0
-    for block, words in enumerate(halves):
-        if block >= 2:
+    half_ready = 0
+    coming = 0  # planes of the half that were written
+    for block, planes in enumerate(blocks):
+        if block >= 2 and coming < planes:
             time = max(time, ends[block - 2] + _RELEASE)
-        time += words
-        half_ready = time
+        if coming < planes:
+            time += (planes - coming) * half_beats
+            half_ready = time
+        coming, following_ready = 0, 0
+        following = blocks[block + 1] if share and block + 1 < len(blocks) else 0
         for _ in range(channels):
+            plane_ready = 0
             if not resident or not block:
-                time = _written(time, len(planes), planes, ring_beats, capacity, resident)
-                plane_ready = time
-            else:
-                plane_ready = 0
+                time = plane_ready = ring.written(time, resident)
+            count = min(share, following - coming)
+            if count:
+                if block:
+                    time = max(time, ends[block - 1] + _RELEASE)
+                time += count * half_beats
+                coming += count
+                following_ready = time
             for row in range(rows):
                 begin = max(row_ends[-1] + 1, half_ready, plane_ready, tap_ready)
                 if depthwise:
                     tap_ready = begin + 1 + taps[(row + 1) % rows]
                 end = max(begin + positions - 1, row_ends[-_ROW_PLACES] + _ROW_LATENCY + 1)
                 row_ends = [*row_ends[1 - _ROW_PLACES :], end]
-            planes.append(row_ends[-1])
+            ring.ends.append(row_ends[-1])
         ends.append(row_ends[-1])
+        half_ready = following_ready
     return row_ends[-1] + _ROW_LATENCY + 1
 
 
@@ -72,17 +81,24 @@ def _parts(count: int, size: int) -> list[int]:
     return [min(size, count - start) for start in range(0, count, size)]
 
 
-def _written(
-    time: int, number: int, planes: list[int], beats: int, capacity: int, resident: bool
-) -> int:
-    """The cycle after the last word of a plane of the ring, whose first is written at `time` if
-    there is room; `number` planes were written before."""
-    end = time + beats
-    if resident:
+class _Ring:
+    """Room for planes of `beats` words in `capacity` words; ends: the last position of each plane
+    that was read."""
+
+    def __init__(self, beats: int, capacity: int) -> None:
+        self.beats, self.capacity = beats, capacity
+        self.planes = 0  # written
+        self.ends: list[int] = []
+
+    def written(self, time: int, stays: bool) -> int:
+        """The cycle after the last word of the next plane, whose first is written at `time` if
+        there is room."""
+        beats, first = self.beats, self.planes * self.beats  # first of all words ever written
+        end = time + beats
+        self.planes += 1
+        if not stays:
+            lowest = max(-(-(first + 1 - self.capacity) // beats), 1)
+            for gone in range(lowest, -(-(first + beats - self.capacity) // beats) + 1):
+                word = max(self.capacity + (gone - 1) * beats - first, 0)  # the first to need that
+                end = max(end, self.ends[gone - 1] + _RELEASE + beats - word)
         return end
-    first = number * beats  # word of all words
-    lowest = max(-(-(first + 1 - capacity) // beats), 1)
-    for needed in range(lowest, -(-(first + beats - capacity) // beats) + 1):
-        word = max(capacity + (needed - 1) * beats - first, 0)  # the first that needs so many gone
-        end = max(end, planes[needed - 1] + _RELEASE + beats - word)
-    return end

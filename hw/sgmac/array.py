@@ -42,9 +42,10 @@ class GradientArray(wiring.Component):
     one of two halves, so that one block is loaded while another is computed. The bytes that meet
     all lanes come from a ring of 2 * plane bytes.
 
-    Flow control: `words` come in the order of use; the array counts them. For every block: the
-    error planes of its outputs, to LANES; then the selected planes of x, to RING (`resident`: for
-    the first block only). Depthwise, for every channel: its x to LANES, its error to RING.
+    Flow control: `words` are counted by the array. First the error planes of the first block, to
+    LANES; then for every block and selected channel: its plane of x, to RING (`resident`: for the
+    first block only), and the next ceil(P_o / K) error planes of the following block, to LANES.
+    Depthwise, for every channel: its x to LANES, its error to RING.
     `rows` waits as long as it must; there are places for two. Every ready and valid comes from
     registers.
 

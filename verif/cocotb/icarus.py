@@ -8,6 +8,11 @@ FIRST = re.compile(r"^ *reg (\\\$auto\$verilog_backend\S+ ) = 0;$", re.MULTILINE
 ALONE = re.compile(r"^( *always @\*)\n *(\S.* = .*;)$", re.MULTILINE)
 """A block of one assignment, which names no such register."""
 HEAD = re.compile(r"^module [^;]*;$", re.MULTILINE)
+REGISTER = re.compile(r"^( *reg (?:\[\S+\] )?(?:\\\S+ |\w+)) = \d+'[bdh][0-9a-f]+;$", re.MULTILINE)
+CONTENT = re.compile(
+    r"^  initial begin\n    (\\\S+ |\w+)\[0\] = .*\n(?:    .*\n)*  end\n", re.MULTILINE
+)
+"""What a memory holds at first."""
 AWAKE = "woken_at_time_0"
 
 
@@ -26,4 +31,17 @@ def woken(verilog: str) -> str:
             declared = rf"\g<0>\n  reg {AWAKE} = 0; initial {AWAKE} <= 1;"
             module = HEAD.sub(declared, module, count=1)
         modules.append(module)
+    return "".join(modules)
+
+
+def without_first_values(verilog: str) -> str:
+    """The same Verilog as a chip knows it: registers and memories begin undefined, ROMs do not."""
+    modules = []
+    for module in re.split(r"(?<=\nendmodule\n)", REGISTER.sub(r"\1;", verilog)):
+
+        def emptied(content: re.Match[str], module: str = module) -> str:
+            written = re.search(rf"^ *{re.escape(content[1])}\[.*<= ", module, re.MULTILINE)
+            return "" if written else content[0]
+
+        modules.append(CONTENT.sub(emptied, module))
     return "".join(modules)

@@ -80,12 +80,19 @@ class Job:
                 give(LANES, x[channel])
                 give(RING, error[channel])
             return listed
-        for first in range(0, len(error), config.outputs):
-            for plane in error[first : first + config.outputs]:
-                give(LANES, plane)
-            if not first or not self.resident(config):
-                for channel in self.channels:
+        blocks = [
+            error[first : first + config.outputs] for first in range(0, len(error), config.outputs)
+        ]
+        share = -(-config.outputs // len(self.channels))
+        for plane in blocks[0]:
+            give(LANES, plane)
+        for block in range(len(blocks)):
+            following = blocks[block + 1] if block + 1 < len(blocks) else []
+            for number, channel in enumerate(self.channels):
+                if not block or not self.resident(config):
                     give(RING, x[channel])
+                for plane in following[number * share : (number + 1) * share]:
+                    give(LANES, plane)
         return listed
 
     def rows(self, config: Configuration) -> list[list[int]]:
