@@ -123,7 +123,7 @@ class GradientDatapath(wiring.Component):
         # ---- rows to memory, then the bias gradients
         row = places.rows.payload
         last_row = Signal()  # ordered
-        bias_ordered = Signal()
+        bias_settled = Signal(init=1)  # its transfer was ordered, or none was asked for
         m.d.comb += [
             self.writes.valid.eq(places.rows.valid),
             self.writes.payload.address.eq(Mux(job.update, row.weights, row.gradient)),
@@ -131,29 +131,30 @@ class GradientDatapath(wiring.Component):
             places.rows.ready.eq(self.writes.ready),
             self.computed.eq(last_row & rows.idle),
         ]
-        with m.If(self.begin):
-            m.d.sync += [last_row.eq(0), bias_ordered.eq(0)]
-        with m.Elif(places.rows.valid & places.rows.ready & row.last):
+        with m.If(places.rows.valid & places.rows.ready & row.last):
             m.d.sync += last_row.eq(1)
         with m.If(self.computed):
             m.d.comb += [
-                self.writes.valid.eq(job.bias & ~bias_ordered),
+                self.writes.valid.eq(job.bias & ~bias_settled),
                 self.writes.payload.address.eq(job.bias_address),
                 self.writes.payload.bytes.eq(bias.planes * GRADIENT_BYTES),
                 self.written.valid.eq(bias.beats.valid),
                 self.written.payload.eq(bias.beats.payload),
                 bias.beats.ready.eq(self.written.ready),
             ]
-            with m.If(self.writes.valid & self.writes.ready):
-                m.d.sync += bias_ordered.eq(1)
+            # settled for good, for the numbers of the next job may come at any time after
+            with m.If(~job.bias | self.writes.ready):
+                m.d.sync += bias_settled.eq(1)
         with m.Else():
             m.d.comb += [
                 self.written.valid.eq(rows.beats.valid),
                 self.written.payload.eq(rows.beats.payload),
                 rows.beats.ready.eq(self.written.ready),
             ]
+        with m.If(self.begin):
+            m.d.sync += [last_row.eq(0), bias_settled.eq(0)]
         m.d.comb += [
-            self.finished.eq(self.computed & (~job.bias | (bias_ordered & bias.idle))),
+            self.finished.eq(self.computed & bias_settled & bias.idle),
             self.multiplying.eq(array.active),
             self.waiting.eq(array.busy & ~array.active),
             self.saturated.eq(rows.saturated),

@@ -52,11 +52,12 @@ class Run:
             base = ADDRESSES[f"{name}_address"]
             self.memory.update(enumerate(content, base))
 
-    def go(self, jobs: Sequence[MemoryJob]) -> None:
+    def go(self, jobs: Sequence[MemoryJob], after=lambda number: None) -> None:
+        """All jobs; after(number) is called when one has ended."""
         dut = self.dut
 
         async def testbench(ctx):
-            for job in jobs:
+            for number, job in enumerate(jobs):
                 self.load(job)
                 ctx.set(dut.asked, job.numbers())
                 ctx.set(dut.seed, job.seed)
@@ -78,6 +79,7 @@ class Run:
                         for name in ("cycles", "multiply", "stalled", "saturated", "bytes_written")
                     }
                 )
+                after(number)
 
         simulator = Simulator(dut)
         simulator.add_clock(1e-6)
@@ -121,7 +123,7 @@ def jobs_of(x, error, channels, sizes, update=None) -> list[MemoryJob]:
     ]
 
 
-@pytest.mark.parametrize("pattern", ["none", "random"])
+@pytest.mark.parametrize("pattern", ["none", pytest.param("random", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("number", range(len(CASES)))
 def test_gradients(number, pattern, seed):
     images, channels, sizes = CASES[number]
@@ -145,8 +147,10 @@ def random_update(rng, sizes, rounding: str, images: int) -> Update:
     )
 
 
-@pytest.mark.parametrize("rounding", ["nearest", "stochastic"])
-@pytest.mark.parametrize("number", range(1, len(CASES), 2))
+@pytest.mark.parametrize(
+    "number, rounding",
+    [(number, ("nearest", "stochastic")[number // 2 % 2]) for number in range(1, len(CASES), 2)],
+)
 def test_updates(number, rounding, seed):
     images, channels, sizes = CASES[number]
     rng = np.random.default_rng([seed, number])
@@ -156,6 +160,29 @@ def test_updates(number, rounding, seed):
     jobs = jobs_of(x, error, channels, sizes, update)
     run.go(jobs)
     check(run, jobs[-1], run_job(x, error, channels, sizes, update))
+
+
+def test_jobs_of_all_kinds_one_after_the_other(seed):
+    """What one job leaves behind must not reach the next."""
+    run = Run(seed)
+    rng = np.random.default_rng(seed)
+    kinds = [
+        (4, True, True),
+        (1, True, False),
+        (3, False, True),
+        (28, True, False),
+        (4, False, False),
+    ]
+    jobs, expected = [], []
+    for number, updates, bias in kinds:
+        _, channels, sizes = CASES[number]
+        x, error = draw(rng, 1, sizes)
+        update = random_update(rng, sizes, "stochastic", 1) if updates else None
+        (job,) = jobs_of(x, error, channels, sizes, update)
+        jobs.append(dataclasses.replace(job, bias=bias))
+        expected.append(run_job(x, error, channels, sizes, update))
+    run.go(jobs, lambda number: check(run, jobs[number], expected[number]))
+    assert len(run.counts) == len(jobs)
 
 
 @pytest.mark.parametrize("value", [-128, 127])
