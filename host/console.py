@@ -123,6 +123,10 @@ def print_gradient(job: "Job") -> None:
     if job.result.weights is not None:
         of = job.result.weight_gradient.size
         table.add_row("weights saturated", f"{job.result.saturated:,} of {of:,} updated")
+    if job.counters:
+        busy, cycles = job.counters["multiply"], job.counters["cycles"]
+        table.add_row("hardware cycles", f"{cycles:,}")
+        table.add_row("of them multiplying", f"{busy:,} ({busy / cycles:.1%})")
     console.print(table)
     for path in job.written.values():
         console.print(f"Written: {path}", highlight=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 
 import io
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
@@ -47,6 +48,7 @@ class Options:
     padding: int = 0
     depthwise: bool = False
     backend: str = "golden"
+    preset: str | None = None
     bias_out: Path | None = None
     update: UpdateOptions | None = None
 
@@ -62,13 +64,14 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A finished job and its sizes."""
+    """A finished job and its sizes. counters: the hardware's, by name, if it took part."""
 
     convolution: Convolution
     images: int
     channels: np.ndarray
     result: JobResult
     written: Mapping[str, Path]
+    counters: Mapping[str, int]
 
 
 def read_array(path: Path, what: str) -> np.ndarray:
@@ -211,7 +214,6 @@ def _check_apart(options: Options) -> None:
 def run(options: Options) -> Job:
     """Reads the files, computes, and writes only when everything went well. GradientError or
     another UserError names what is wrong."""
-    backend = make_backend(options.backend)
     outputs = options.outputs()
     for option, path in outputs.items():
         check_writable(path, option)
@@ -240,7 +242,9 @@ def run(options: Options) -> Job:
             )
         except ValueError as wrong:
             raise GradientError(str(wrong)) from None
-    result = backend.run_job(x, error, channels, convolution, update)
+    with closing(make_backend(options.backend, options.preset)) as backend:
+        result = backend.run_job(x, error, channels, convolution, update)
+        counters = backend.counters
     arrays = {
         "--out": result.weight_gradient,
         "--bias-out": result.bias_gradient,
@@ -254,6 +258,7 @@ def run(options: Options) -> Job:
         channels=channels,
         result=result,
         written=outputs,
+        counters=counters,
     )
 
 

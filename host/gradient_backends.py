@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who computes a sparse-gradient job: the golden model."""
+"""Who computes a sparse-gradient job: the golden model, the generated hardware, or both."""
 
-from collections.abc import Callable
+from dataclasses import fields
 from typing import Protocol
 
 import numpy as np
 
 from golden.sgmac import Convolution, JobResult, Update, run_job
 from host.backends import DEFAULT_PRESET, RtlBackend
-from host.errors import GradientError
+from host.errors import GradientError, HardwareError
 from host.gradient_driver import GradientDriver
 
 
@@ -16,6 +16,7 @@ class GradientBackend(Protocol):
     """Computes one job; all back ends give the same bits."""
 
     name: str
+    counters: dict[str, int]
 
     def run_job(
         self,
@@ -28,11 +29,21 @@ class GradientBackend(Protocol):
         """See golden.sgmac.run_job; a job that cannot be is a GradientError."""
         ...
 
+    def close(self) -> None:
+        """Frees what it holds."""
+        ...
+
 
 class GoldenGradient:
     """The integer model in golden/, compiled by numba."""
 
     name = "golden"
+
+    def __init__(self) -> None:
+        self.counters: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def run_job(
         self,
@@ -80,22 +91,98 @@ class RtlGradient:
         convolution: Convolution,
         update: Update | None,
     ) -> JobResult:
-        """See golden.sgmac.run_job; raises HardwareError if hardware fails."""
+        """See golden.sgmac.run_job; GradientError if the job does not fit the hardware,
+        HardwareError if hardware fails."""
+        self._check(convolution)
         with self._hardware.accelerator() as (_, port):
             driver = GradientDriver(port)
             result, self.counters = driver.run_job(x, error, channels, convolution, update)
         return result
+
+    def _check(self, sizes: Convolution) -> None:
+        config = self.config
+        if not config.outputs:
+            raise GradientError(
+                f"{config.name} was generated without the sparse-gradient unit: give it outputs"
+            )
+        limits = {
+            "kernel": (sizes.kernel, config.kernel),
+            "in_channels": (sizes.in_channels, config.channels),
+            "out_channels": (sizes.out_channels, config.channels),
+            "bytes of an input map": (sizes.height * sizes.width, config.plane),
+            "bytes of an error map": (sizes.out_height * sizes.out_width, config.plane),
+        }
+        for name, (value, most) in limits.items():
+            if value > most:
+                raise GradientError(
+                    f"{name} {value} does not fit preset {config.name}, which takes at most "
+                    f"{most}: choose another preset"
+                )
 
     def close(self) -> None:
         """Ends the simulator."""
         self._hardware.close()
 
 
-BACKENDS: dict[str, Callable[[], GradientBackend]] = {"golden": GoldenGradient}
+class BothGradient:
+    """Golden and hardware; a difference is a HardwareError that names the first."""
+
+    name = "both"
+
+    def __init__(self, preset: str = DEFAULT_PRESET) -> None:
+        self._golden, self._rtl = GoldenGradient(), RtlGradient(preset)
+        self.config = self._rtl.config
+        self.counters: dict[str, int] = {}
+
+    def run_job(
+        self,
+        x: np.ndarray,
+        error: np.ndarray,
+        channels: np.ndarray,
+        convolution: Convolution,
+        update: Update | None,
+    ) -> JobResult:
+        """See golden.sgmac.run_job."""
+        job = x, error, channels, convolution, update
+        want, got = self._golden.run_job(*job), self._rtl.run_job(*job)
+        self.counters = self._rtl.counters
+        if text := first_difference(got, want):
+            raise HardwareError(f"hardware {self.config.name} differs from golden: {text}")
+        return got
+
+    def close(self) -> None:
+        """Ends the simulator."""
+        self._rtl.close()
 
 
-def make_backend(name: str) -> GradientBackend:
+def first_difference(got: JobResult, want: JobResult) -> str:
+    """A sentence on the first value in which two results differ, or ""."""
+    for field in fields(JobResult):
+        a, b = getattr(got, field.name), getattr(want, field.name)
+        if (a is None) != (b is None):
+            return f"{field.name} is there in one of them only"
+        if a is None or np.array_equal(a, b):
+            continue
+        name = field.name.replace("_", " ")
+        if np.shape(a) != np.shape(b):
+            return f"{name} has shape {np.shape(a)}, golden has {np.shape(b)}"
+        places = np.argwhere(np.asarray(a) != np.asarray(b))
+        if not places.size:
+            return f"{name} is {a}, golden has {b}"
+        at = tuple(map(int, places[0]))
+        return f"{name} {list(at)} is {a[at]}, golden has {b[at]} ({len(places):,} differ)"
+    return ""
+
+
+BACKENDS = ("golden", "rtl", "both")
+
+
+def make_backend(name: str, preset: str | None = None) -> GradientBackend:
     """The back end called `name`, ready; GradientError for one that does not exist."""
     if name not in BACKENDS:
-        raise GradientError(f"there is no back end {name!r}: choose {' or '.join(BACKENDS)}")
-    return BACKENDS[name]()
+        raise GradientError(f"there is no back end {name!r}: choose one of {', '.join(BACKENDS)}")
+    if name == "golden":
+        if preset is not None:
+            raise GradientError(f"preset {preset!r} is for hardware: add --backend rtl or both")
+        return GoldenGradient()
+    return (RtlGradient if name == "rtl" else BothGradient)(preset or DEFAULT_PRESET)

@@ -49,8 +49,20 @@ def gradient(
         bool, typer.Option("--depthwise", help="One filter a channel (groups = channels).")
     ] = False,
     backend: Annotated[
-        str, typer.Option(help="Who computes: 'golden', the integer model.")
+        str,
+        typer.Option(
+            help="Who computes: 'golden', the integer model; 'rtl', the generated hardware in "
+            "simulation; 'both', which also compares them."
+        ),
     ] = "golden",
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Hardware of the back ends rtl and both: tiny, edge, wide or a configuration "
+            "file. Its first use compiles the simulator, which takes minutes.",
+            show_default="edge",
+        ),
+    ] = None,
     bias_out: Annotated[
         Path | None,
         typer.Option(
@@ -105,7 +117,7 @@ def gradient(
     w.npy --scale scale.json --rounding stochastic --seed 7 --weights-out w1.npy
     """
     with one_sentence():
-        from host.console import print_gradient
+        from host.console import prepare, print_gradient
         from host.gradient import Options, UpdateOptions, run
 
         updating = None
@@ -131,6 +143,8 @@ def gradient(
             ):
                 if value is not None:
                     raise GradientError(f"{option} {value} has no use without --update")
+        if backend in ("rtl", "both"):
+            prepare("rtl", preset)
         job = run(
             Options(
                 x=x,
@@ -142,6 +156,7 @@ def gradient(
                 padding=padding,
                 depthwise=depthwise,
                 backend=backend,
+                preset=preset,
                 bias_out=bias_out,
                 update=updating,
             )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """nms gradient: what it writes is the definition's, and a sentence for every bad input."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from golden.arith.lfsr import seed_register
 from golden.sgmac import quantise_scale
 from golden.sgmac.update import LOWEST_SCALE
-from host.gradient_backends import BACKENDS
+from host.backends import RtlBackend
+from host.gradient_backends import GoldenGradient, RtlGradient
 from verif.golden.plain_gradient import errors_summed, in_loops, updated_in_fractions
 from verif.host.conftest import nms, one_sentence
 from verif.vectors.sgmac import convolution, draw
@@ -125,14 +127,46 @@ def test_all_channels(tmp_path: Path) -> None:
     assert np.load(outs[0]).shape == (2, 120, 1, 1)
 
 
-def test_back_ends_that_exist_are_the_only_ones(tmp_path: Path) -> None:
-    out = tmp_path / "dw.npy"
-    arguments = ("--channels", "1", "--padding", 1, "--out", out, "--backend")
+@pytest.mark.verilator
+def test_hardware_gives_the_same_files(tmp_path: Path) -> None:
     paths = files(tmp_path)
-    for name in BACKENDS:
-        assert nms(*job(paths, *arguments, name)).exit_code == 0
-    out.unlink()
-    one_sentence(nms(*job(paths, *arguments, "fpga")), "fpga", "choose golden")
+    written = []
+    for name, *preset in (("golden",), ("rtl", "--preset", "tiny"), ("both", "--preset", "tiny")):
+        out, bias = tmp_path / f"{name}.npy", tmp_path / f"{name}-bias.npy"
+        given = ("--channels", "1,3", "--padding", 1, "--out", out, "--bias-out", bias)
+        result = nms(*job(paths, *given, "--backend", name, *preset))
+        assert result.exit_code == 0, result.output
+        assert ("hardware cycles" in result.stdout) == (name != "golden")
+        written.append((out.read_bytes(), bias.read_bytes()))
+    assert written[0] == written[1] == written[2]
+
+
+def test_a_difference_ends_with_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Golden with one wrong sum in the place of the hardware."""
+
+    def wrong(self, *asked):
+        result = GoldenGradient().run_job(*asked)
+        gradient = result.weight_gradient.copy()
+        gradient[2, 0, 1, 1] += 1
+        return dataclasses.replace(result, weight_gradient=gradient)
+
+    monkeypatch.setattr(RtlGradient, "run_job", wrong)
+    monkeypatch.setattr(RtlBackend, "built", True)
+    out = tmp_path / "dw.npy"
+    given = ("--channels", "1,3", "--padding", 1, "--out", out, "--backend", "both")
+    result = nms(*job(files(tmp_path), *given))
+    assert result.exit_code == 1 and not out.exists()
+    said = " ".join(result.stderr.split())
+    assert "hardware edge differs from golden: weight gradient [2, 0, 1, 1] is" in said
+    assert "(1 differ)" in said
+
+
+def test_back_ends_that_do_not_exist(tmp_path: Path) -> None:
+    out = tmp_path / "dw.npy"
+    given = ("--channels", "1", "--padding", 1, "--out", out, "--backend", "fpga")
+    one_sentence(nms(*job(files(tmp_path), *given)), "fpga", "choose one of golden, rtl, both")
+    given = ("--channels", "1", "--padding", 1, "--out", out, "--preset", "tiny")
+    one_sentence(nms(*job(files(tmp_path), *given)), "preset 'tiny' is for hardware")
     assert not out.exists()
 
 
