@@ -188,7 +188,7 @@ class GradientArray(wiring.Component):
             m.d.sync += running.eq(0)
 
         # ---- taps: one a row, or depthwise one a lane, set while the row before is computed
-        setting, row_begins = Signal(), Signal()
+        setting, all_set, row_begins = Signal(), Signal(), Signal()
         m.d.comb += [
             row_begins.eq(go & positions.first),
             setting.eq(running & depthwise & ~taps_set),
@@ -196,11 +196,12 @@ class GradientArray(wiring.Component):
             lanes.set_tap.eq(setting),
             lanes.tap.eq(taps.tap),
             lanes.take_taps.eq(row_begins),
-            lanes.restart_taps.eq(row_begins),
+            all_set.eq(setting & (lanes.last_tap | taps.last)),
+            lanes.restart_taps.eq(all_set),
         ]
         with m.If(begin | row_begins):
             m.d.sync += [taps_set.eq(0), last_taps.eq(last_taps_set)]
-        with m.Elif(setting & (lanes.last_tap | taps.last)):
+        with m.Elif(all_set):
             m.d.sync += [taps_set.eq(1), last_taps_set.eq(taps.last)]
 
         # ---- addresses
