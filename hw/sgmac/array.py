@@ -6,7 +6,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.check import check
-from hw.config import Configuration
+from hw.config import Configuration, width_for
 from hw.pipeline import delayed
 from hw.sgmac.array_job import (
     Target,
@@ -93,7 +93,7 @@ class GradientArray(wiring.Component):
         m = Module()
         config, job = self.config, self.job
         depthwise = job.depthwise
-        m.submodules.lanes_ = lanes = Lanes(config)
+        m.submodules.multipliers = lanes = Lanes(config)
         m.submodules.ring = ring = PlaneRing(config)
         m.submodules.positions = positions = PositionWalk(config)
         m.submodules.taps = taps = TapWalk(config)
@@ -110,9 +110,11 @@ class GradientArray(wiring.Component):
         address = ring_address_width(config)
         line, padded_lines = Signal(address), Signal(address)
         first_offset, tap_line = Signal(address), Signal(address)
+        position_count = Signal(width_for(config.plane))
         blocks = Signal(max(len(job.outputs) - lane_bits, 0) + 1)
         tap_count = Signal(range(config.kernel**2 + 1))
         m.d.sync += [
+            position_count.eq(job.out_height * job.out_width),
             line.eq(job.stride * job.width),
             padded_lines.eq(job.padding * job.width),
             first_offset.eq(-(padded_lines + job.padding)),
@@ -128,15 +130,17 @@ class GradientArray(wiring.Component):
             ring.resident.eq(job.resident & ~depthwise),
             positions.begin.eq(begin),
             positions.job.eq(job),
+            positions.count.eq(position_count),
             positions.line.eq(line),
             taps.begin.eq(begin),
             taps.kernel.eq(job.kernel),
+            taps.count.eq(tap_count),
             taps.first_offset.eq(first_offset),
             taps.line.eq(tap_line),
         ]
 
         # ---- words: a register, then the memory that it is for
-        word = Signal.like(self.words.payload)
+        word = Signal(words_layout(config))
         holding, written = Signal(), Signal()
         for_ring = word.target == Target.RING
         m.d.comb += [
@@ -184,7 +188,7 @@ class GradientArray(wiring.Component):
             m.d.sync += running.eq(0)
 
         # ---- taps: one a row, or depthwise one a lane, set while the row before is computed
-        setting, row_begins = Signal(), Signal()
+        setting, all_set, row_begins = Signal(), Signal(), Signal()
         m.d.comb += [
             row_begins.eq(go & positions.first),
             setting.eq(running & depthwise & ~taps_set),
@@ -192,11 +196,12 @@ class GradientArray(wiring.Component):
             lanes.set_tap.eq(setting),
             lanes.tap.eq(taps.tap),
             lanes.take_taps.eq(row_begins),
-            lanes.restart_taps.eq(row_begins),
+            all_set.eq(setting & (lanes.last_tap | taps.last)),
+            lanes.restart_taps.eq(all_set),
         ]
         with m.If(begin | row_begins):
             m.d.sync += [taps_set.eq(0), last_taps.eq(last_taps_set)]
-        with m.Elif(setting & (lanes.last_tap | taps.last)):
+        with m.Elif(all_set):
             m.d.sync += [taps_set.eq(1), last_taps_set.eq(taps.last)]
 
         # ---- addresses
@@ -219,7 +224,7 @@ class GradientArray(wiring.Component):
         ]
 
         # ---- rows: caught behind the lanes, then offered
-        caught = Signal.like(self.rows.payload)
+        caught = Signal(rows_layout(config))
         catching, move = Signal(), Signal()
         last_row = delayed(m, job_ends, Lanes.latency, "job_ends")
         m.d.comb += move.eq(~self.rows.valid | self.rows.ready)
@@ -233,8 +238,7 @@ class GradientArray(wiring.Component):
         # ---- counting
         in_last_block = Mux(depthwise, tap_count, job.outputs)
         remaining = Signal(range(config.outputs + 1))  # of the last block or the last taps
-        partial = Signal(lane_bits) if lane_bits else Signal(1)
-        m.d.comb += partial.eq(in_last_block[:lane_bits] if lane_bits else 0)
+        partial = in_last_block & (config.outputs - 1)
         m.d.sync += remaining.eq(Mux(partial == 0, config.outputs, partial))
         few = Mux(depthwise, taps_end, last_block)
         m.d.sync += [

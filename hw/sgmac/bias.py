@@ -15,7 +15,7 @@ from hw.sgmac.byte_sums import RunBeats, sum_tree, tree_cycles
 
 __all__ = ["Bias"]
 
-_READ = 2
+_READ = 3
 """Cycles from the address of a sum to its total."""
 
 
@@ -144,7 +144,8 @@ class Bias(wiring.Component):
             m.d.sync += [wanted.eq(0), complete.eq(0)]
         partial = Mux(self.accumulate, partials.r_data.word_select(word, VALUE_WIDTH), 0)
         result = Signal(signed(VALUE_WIDTH), reset_less=True)
-        m.d.sync += result.eq(read.data + delayed(m, partial.as_signed(), 1, "partial"))
+        read_sum = delayed(m, read.data, 1, "read_sum")  # the memory is slow
+        m.d.sync += result.eq(read_sum + delayed(m, partial.as_signed(), 2, "partial"))
         m.d.comb += [
             pack.valid.eq(delayed(m, issue, _READ, "issued", reset_less=False)),
             pack.value.eq(result),

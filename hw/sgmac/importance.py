@@ -45,7 +45,7 @@ class Importance(wiring.Component):
 
     Members
     -------
-    start: In(1), drops the ranking; the numbers hold still from then until ``ready``.
+    start: In(1), drops the ranking; the numbers hold still from then until the last use of it.
     count: In(range(channels + 1)), n, at least 1. rows: In(range(kernel^2 + 1)), k * k, depthwise
         1; at least 1. row_bytes: In(16), C_out, depthwise k * k; at least 1.
     beats: In(stream of data_width bits).

@@ -78,7 +78,7 @@ class Lane(wiring.Component):
             store.write_address.eq(Cat(self.write_address, self.write_half)),
             store.word.eq(self.word),
         ]
-        following, tap = Signal.like(self.tap), Signal.like(self.tap)
+        following, tap = Signal(tap_layout(config)), Signal(tap_layout(config))
         with m.If(self.set_tap):
             m.d.sync += following.eq(self.tap)
         with m.If(self.take_tap):

@@ -76,21 +76,22 @@ class PlaneRing(wiring.Component):
 
         # ---- writing
         free = Signal(range(capacity + 1))
+        space = Signal()  # free != 0
         last_word = passes(m, "word", self.beats, self.begin, self.write)
         left = delayed(m, self.follow & ~self.resident, self.release - 1, "left", reset_less=False)
         m.d.comb += [
-            self.space.eq(free.any()),
+            self.space.eq(space),
             store.write.eq(self.write),
             store.word.eq(self.word),
         ]
         with m.If(self.begin):
-            m.d.sync += [free.eq(capacity), store.write_address.eq(0)]
+            m.d.sync += [free.eq(capacity), space.eq(1), store.write_address.eq(0)]
         with m.Else():
             m.d.sync += store.write_address.eq(store.write_address + self.write)
             with m.If(left):
-                m.d.sync += free.eq(free + self.beats - self.write)
-            with m.Else():
-                m.d.sync += free.eq(free - self.write)
+                m.d.sync += [free.eq(free + self.beats - self.write), space.eq(1)]
+            with m.Elif(self.write):
+                m.d.sync += [free.eq(free - 1), space.eq(free != 1)]
         check(m, ~self.write | self.space, "a word was written to a full ring")
 
         # ---- reading
@@ -108,7 +109,8 @@ class PlaneRing(wiring.Component):
         with m.Elif(self.follow):
             m.d.sync += base.eq(base + self.beats)
         # cycle 0: the place in the plane; cycle 1: the address; then the memory
-        place, address = Signal.like(self.position), Signal.like(self.position)
+        width = ring_address_width(config)
+        place, address = Signal(width, reset_less=True), Signal(width, reset_less=True)
         places = config.beat_bytes.bit_length() - 1
         m.d.sync += [
             place.eq(self.position + self.offset),

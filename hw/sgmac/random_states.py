@@ -15,7 +15,7 @@ ROW_LIMIT = 1 << 16
 
 
 class RandomStates(wiring.Component):
-    """Gives weight (row, o) the shift register after row + 65536 * o steps from ``register``.
+    """Gives weight (row, o) the shift register after row + 65536 * o steps from ``seed``.
 
     Equation, with s() one step and s^n() n of them:
 
@@ -38,7 +38,7 @@ class RandomStates(wiring.Component):
 
     Members
     -------
-    start: In(1), with register: In(32), not 0. No weight comes in that cycle.
+    start: In(1), with seed: In(32), not 0. No weight comes in that cycle.
     valid: In(1), a weight is here; with fresh: In(1) and place: In(range(places)).
     state: Out(32), of that weight.
     """
@@ -52,7 +52,7 @@ class RandomStates(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
-                "register": In(WIDTH),
+                "seed": In(WIDTH),
                 "valid": In(1),
                 "fresh": In(1),
                 "place": In(range(places)),
@@ -74,7 +74,7 @@ class RandomStates(wiring.Component):
         ]
         m.d.sync += self.state.eq(state)
         with m.If(self.start):
-            m.d.sync += first.eq(self.register)
+            m.d.sync += first.eq(self.seed)
         with m.Elif(self.valid & self.fresh):
             m.d.sync += first.eq(lfsr_advance(first, ROW_LIMIT))
         return m

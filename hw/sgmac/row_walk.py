@@ -58,10 +58,11 @@ class RowWalk(wiring.Component):
         tail = Signal(lane_width)
         taps_left, channels_left = Signal.like(self.taps), Signal.like(self.selected)
         fresh_row = Signal()
-        block_ends, taps_end, channels_end = Signal(), Signal(), Signal()
+        full, taps_end, channels_end = Signal(OUTPUTS_WIDTH), Signal(), Signal()
+        block_ends = Signal()  # blocks == 0, a register for the sake of the clock
         m.d.comb += [
             size.eq(Mux(self.depthwise, self.taps, self.outputs) - 1),
-            block_ends.eq(blocks == 0),
+            full.eq(size >> lane_width),
             taps_end.eq(taps_left == 0),
             channels_end.eq(channels_left == 0),
             self.ends.eq(self.lane == Mux(block_ends, tail, (1 << lane_width) - 1)),
@@ -71,15 +72,27 @@ class RowWalk(wiring.Component):
         with m.If(self.step):
             m.d.sync += self.lane.eq(Mux(self.ends, 0, self.lane + 1))
         with m.If(self.step & self.ends & self.depthwise):
-            m.d.sync += [blocks.eq(blocks - 1), fresh_row.eq(block_ends)]
+            m.d.sync += [
+                blocks.eq(blocks - 1),
+                block_ends.eq(blocks == 1),
+                fresh_row.eq(block_ends),
+            ]
             with m.If(block_ends):
-                m.d.sync += [blocks.eq(size >> lane_width), channels_left.eq(channels_left - 1)]
+                m.d.sync += [
+                    blocks.eq(full),
+                    block_ends.eq(full == 0),
+                    channels_left.eq(channels_left - 1),
+                ]
         with m.If(self.step & self.ends & ~self.depthwise):
             m.d.sync += [taps_left.eq(taps_left - 1), fresh_row.eq(taps_end & channels_end)]
             with m.If(taps_end):
                 m.d.sync += [taps_left.eq(self.taps - 1), channels_left.eq(channels_left - 1)]
             with m.If(taps_end & channels_end):
-                m.d.sync += [channels_left.eq(self.selected - 1), blocks.eq(blocks - 1)]
+                m.d.sync += [
+                    channels_left.eq(self.selected - 1),
+                    blocks.eq(blocks - 1),
+                    block_ends.eq(blocks == 1),
+                ]
         with m.If(self.step & self.ends & self.last):
             m.d.sync += self.running.eq(0)
         with m.If(self.start):
@@ -87,7 +100,8 @@ class RowWalk(wiring.Component):
                 self.running.eq(1),
                 self.lane.eq(0),
                 fresh_row.eq(1),
-                blocks.eq(size >> lane_width),
+                blocks.eq(full),
+                block_ends.eq(full == 0),
                 tail.eq(size),
                 taps_left.eq(self.taps - 1),
                 channels_left.eq(self.selected - 1),

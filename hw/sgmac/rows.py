@@ -56,7 +56,7 @@ class Rows(wiring.Component):
     start: In(1), begins a job; the numbers of the job hold still from then until ``idle``.
     outputs: In(16), C_out, at least 1. taps: In(range(kernel^2 + 1)), k * k.
     selected: In(range(channels + 1)), K, at least 1.
-    depthwise, accumulate, update, stochastic: In(1), of the job. register: In(32), random state.
+    depthwise, accumulate, update, stochastic: In(1), of the job. seed: In(32), random state.
     rows: In(stream of rows_layout).
     partials, weights, scales: In(stream of data_width bits).
     beats: Out(stream of data_width bits).
@@ -82,7 +82,7 @@ class Rows(wiring.Component):
                 "taps": In(width_for(config.kernel**2)),
                 "selected": In(width_for(config.channels)),
                 **{n: In(1) for n in ("depthwise", "accumulate", "update", "stochastic")},
-                "register": In(WIDTH),
+                "seed": In(WIDTH),
                 "rows": In(stream.Signature(rows_layout(config))),
                 **{name: In(beats) for name in ("partials", "weights", "scales")},
                 "beats": Out(beats),
@@ -197,7 +197,7 @@ class Rows(wiring.Component):
         operand = update.operand
         m.d.comb += [
             update.start.eq(self.start),
-            update.register.eq(self.register),
+            update.seed.eq(self.seed),
             update.stochastic.eq(self.stochastic),
             update.valid.eq(valid_3 & self.update),
             operand.weight.eq(delayed(m, weight, _ADDED, "weight")),

@@ -94,7 +94,8 @@ class PositionWalk(wiring.Component):
     Members
     -------
     begin: In(1), to the first position. step: In(1).
-    job: In(array_job_layout), still from begin on. line: In, stride * width, likewise.
+    job: In(array_job_layout), still from begin on. count: In, out_height * out_width. line: In,
+        stride * width. Both likewise.
     position, base: Out(range(2 * plane)). rows, columns: Out(config.kernel).
     first, last: Out(1), of the map.
     """
@@ -107,6 +108,7 @@ class PositionWalk(wiring.Component):
                 "begin": In(1),
                 "step": In(1),
                 "job": In(array_job_layout(config)),
+                "count": In(width_for(config.plane)),
                 "line": In(address),
                 "position": Out(address),
                 "base": Out(address),
@@ -122,6 +124,8 @@ class PositionWalk(wiring.Component):
         job = self.job
         m.submodules.row = row = Axis(self.config)
         m.submodules.column = column = Axis(self.config)
+        # the rows' own last would do, but everything waits for it
+        last = passes(m, "position", self.count, self.begin, self.step)
         line_base = Signal.like(self.base)  # of this row's first position
         for axis, size, out_size in (
             (row, job.height, job.out_height),
@@ -137,7 +141,7 @@ class PositionWalk(wiring.Component):
         m.d.comb += [
             column.step.eq(self.step),
             row.step.eq(self.step & column.last),
-            self.last.eq(row.last & column.last),
+            self.last.eq(last),
             self.rows.eq(row.inside),
             self.columns.eq(column.inside),
         ]
@@ -171,8 +175,8 @@ class TapWalk(wiring.Component):
     Members
     -------
     begin: In(1), to the first tap. step: In(1).
-    kernel: In, k. first_offset: In, -(padding * width + padding). line: In, width - k + 1. All
-        still from begin on, the last two modulo 2 * plane.
+    kernel: In, k. count: In, k * k. first_offset: In, -(padding * width + padding). line: In,
+        width - k + 1. All still from begin on, the last two modulo 2 * plane.
     tap: Out(tap_layout). last: Out(1), it is (k - 1, k - 1).
     """
 
@@ -184,6 +188,7 @@ class TapWalk(wiring.Component):
                 "begin": In(1),
                 "step": In(1),
                 "kernel": In(array_job_layout(config)["kernel"].shape),
+                "count": In(width_for(config.kernel**2)),
                 "first_offset": In(address),
                 "line": In(address),
                 "tap": Out(tap_layout(config)),
@@ -195,8 +200,7 @@ class TapWalk(wiring.Component):
         m = Module()
         tap = self.tap
         column_last = passes(m, "column", self.kernel, self.begin, self.step)
-        row_last = passes(m, "row", self.kernel, self.begin, self.step & column_last)
-        m.d.comb += self.last.eq(row_last & column_last)
+        m.d.comb += self.last.eq(passes(m, "tap", self.count, self.begin, self.step))
         with m.If(self.begin | (self.step & self.last)):
             m.d.sync += [tap.offset.eq(self.first_offset), Cat(tap.u, tap.v).eq(0)]
         with m.Elif(self.step):

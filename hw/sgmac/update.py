@@ -68,7 +68,7 @@ class Update(wiring.Component):
 
     Members
     -------
-    start: In(1), before a job's first weight: loads register: In(32), the job's random state, and
+    start: In(1), before a job's first weight: loads seed: In(32), the job's random state, and
         clears saturated.
     stochastic: In(1), holds still while weights are under way.
     valid: In(1), with operand: In(operand_layout).
@@ -84,7 +84,7 @@ class Update(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
-                "register": In(WIDTH),
+                "seed": In(WIDTH),
                 "stochastic": In(1),
                 "valid": In(1),
                 "operand": In(operand_layout(places)),
@@ -104,7 +104,7 @@ class Update(wiring.Component):
             multiply.left.eq(operand.gradient),
             multiply.right.eq(operand.multiplier),
             states.start.eq(self.start),
-            states.register.eq(self.register),
+            states.seed.eq(self.seed),
             states.valid.eq(delayed(m, self.valid, waited, "coming", reset_less=False)),
             states.fresh.eq(delayed(m, operand.fresh, waited, "fresh")),
             states.place.eq(delayed(m, operand.place, waited, "place")),

@@ -80,9 +80,12 @@ def place(tool: Tool, block: Block, netlist: Path, seed: int, target_mhz: float)
 
 def _run(command: Sequence[str | Path], folder: Path, log: Path) -> int:
     with log.open("w", encoding="utf-8") as file:
-        return subprocess.run(
+        status = subprocess.run(
             command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
         ).returncode
+    if status < 0:
+        raise SynthesisError(f"{Path(command[0]).name} was ended by signal {-status} (see {log})")
+    return status
 
 
 def _last(log: Path) -> str:

@@ -71,7 +71,7 @@ def test_sums(data_width, idle, accumulate, seed):
     )
     rng, pause = np.random.default_rng(seed), random.Random(seed)
     dut, size = Bias(config), data_width // 8
-    assert dut.latency == 5 and dut.settled == {64: 6, 256: 7}[data_width]
+    assert dut.latency == 6 and dut.settled == {64: 6, 256: 7}[data_width]
 
     async def job(ctx, number):
         errors = draw(rng, number)

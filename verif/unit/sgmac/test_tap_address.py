@@ -64,6 +64,7 @@ def test_positions(name, seed):
         inputs = [(getattr(dut.job, key), getattr(sizes, key)) for key in keys]
         inputs.append((dut.line, sizes.stride * sizes.width % (2 * config.plane)))
         count = sizes.out_height * sizes.out_width
+        inputs.append((dut.count, count))
         jobs.append((inputs, count + (count + 1) // 2))
         taps = range(config.kernel)
         values = []
@@ -98,6 +99,7 @@ def test_taps(name, seed):
         k, width, padding = sizes.kernel, sizes.width, sizes.padding
         inputs = [
             (dut.kernel, k),
+            (dut.count, k * k),
             (dut.first_offset, -(padding * width + padding) % modulus),
             (dut.line, (width - k + 1) % modulus),
         ]

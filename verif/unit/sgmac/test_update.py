@@ -24,11 +24,11 @@ def run(dut, jobs):
     async def testbench(ctx):
         for number, (operands, register, stochastic) in enumerate(jobs):
             ctx.set(dut.start, 1)
-            ctx.set(dut.register, register)
+            ctx.set(dut.seed, register)
             ctx.set(dut.stochastic, stochastic)
             await ctx.tick()
             ctx.set(dut.start, 0)
-            ctx.set(dut.register, 0)
+            ctx.set(dut.seed, 0)
             rng = random.Random(number)
             pauses = [number % 2 * rng.randrange(3) for _ in range(len(operands))]
             due = {}
@@ -152,7 +152,7 @@ def test_states(seed):
 
     async def testbench(ctx):
         ctx.set(dut.start, 1)
-        ctx.set(dut.register, register)
+        ctx.set(dut.seed, register)
         await ctx.tick()
         ctx.set(dut.start, 0)
         for o, row in visits:
