@@ -51,7 +51,8 @@ class _Channel:
 
 
 class _Rules:
-    def __init__(self, data_width: int, burst: int, outstanding: int) -> None:
+    def __init__(self, data_width: int, burst: int, outstanding: int, identifiers: int = 1) -> None:
+        self.identifiers = identifiers
         self.beat = data_width // 8
         self.burst = burst
         self.outstanding = outstanding
@@ -72,7 +73,8 @@ class _Rules:
             assert beats <= self.burst, f"{where} is too long"
             end = address + beats * self.beat - 1
             assert address // PAGE == end // PAGE, f"{where} crosses 4 KiB"
-            assert values[f"{prefix}id"] == 0 and values[f"{prefix}lock"] == 0, where
+            assert values[f"{prefix}id"] < self.identifiers, where
+            assert values[f"{prefix}lock"] == 0, where
             self.offered.append((self.cycle, address, beats))
             self.under_way += 1
             assert self.under_way <= self.outstanding, f"{where} is one too many under way"
@@ -84,8 +86,8 @@ class _Rules:
 class ReadRules(_Rules):
     """AR and R of a master that is always ready for data."""
 
-    def __init__(self, data_width: int, burst: int, outstanding: int) -> None:
-        super().__init__(data_width, burst, outstanding)
+    def __init__(self, data_width: int, burst: int, outstanding: int, identifiers: int = 1) -> None:
+        super().__init__(data_width, burst, outstanding, identifiers)
         self._channel = _Channel("ar", ADDRESS)
         self.first_error: int | None = None
         self.beats = 0
@@ -104,8 +106,8 @@ class ReadRules(_Rules):
 class WriteRules(_Rules):
     """AW, W and B of a master that is always ready for answers."""
 
-    def __init__(self, data_width: int, burst: int, outstanding: int) -> None:
-        super().__init__(data_width, burst, outstanding)
+    def __init__(self, data_width: int, burst: int, outstanding: int, identifiers: int = 1) -> None:
+        super().__init__(data_width, burst, outstanding, identifiers)
         self._address_channel = _Channel("aw", ADDRESS)
         self._data = _Channel("w", ("data", "strb", "last"))
         self._ended = 0

@@ -90,7 +90,7 @@ class GradientDatapath(wiring.Component):
             array.start.eq(go),
             array.job.eq(self.array),
             rows.start.eq(go),
-            rows.register.eq(self.seed),
+            rows.seed.eq(self.seed),
             rows.stochastic.eq(self.stochastic),
             bias.start.eq(go),
         ]

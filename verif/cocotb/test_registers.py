@@ -152,26 +152,38 @@ async def orders(bench, driver):
         bench.compare(register.name, got, [word & whole(register) for word in words])
 
 
+ENGINES = {"selection": "", "gradient": "gradient_"}
+"""What the names of an engine's wires and registers begin with."""
+
+
 async def locked(bench, driver):
-    """While busy, and from the order to start on, locked registers refuse writes; others do not."""
-    locked = [r for r in TABLE if r.locked and r.access is Access.READ_WRITE]
-    for condition in ("busy", "start"):
-        if condition == "busy":
-            driver.dut.busy.value = 1
-        else:
-            driver.dut.busy.value = 0
-            await driver.write("control", TABLE["control"].encode(start=1))
-        for register in locked:
-            await driver.write(register.name, ALL ^ register.reset, SLVERR)
-            await driver.check(register.name, register.reset)
-        await driver.write("table_entry", 5, SLVERR)
-        await driver.write("interrupt_enable", 3)
-    driver.dut.control__clear_start.value = 1
-    await bench.clock.edges(1)
-    driver.dut.control__clear_start.value = 0
-    for register in locked:
-        await driver.write(register.name, register.reset ^ 1)
-        await driver.check(register.name, register.reset ^ 1)
+    """While an engine is busy, and from its order to start on, its locked registers refuse writes;
+    all others do not."""
+    for engine, prefix in ENGINES.items():
+        here = [r for r in TABLE if r.locked == engine and r.access is Access.READ_WRITE]
+        there = [r for r in TABLE if r.locked != engine and r.access is Access.READ_WRITE]
+        assert here
+        busy, clear = driver.dut[f"{prefix}busy"], driver.dut[f"{prefix}control__clear_start"]
+        for condition in ("busy", "start"):
+            if condition == "busy":
+                busy.value = 1
+            else:
+                busy.value = 0
+                control = f"{prefix}control"
+                await driver.write(control, TABLE[control].encode(start=1))
+            for register in here:
+                await driver.write(register.name, ALL ^ register.reset, SLVERR)
+                await driver.check(register.name, register.reset)
+            await driver.write("table_entry", 5, SLVERR if engine == "selection" else OKAY)
+            for register in there:
+                await driver.write(register.name, register.reset)
+        clear.value = 1
+        await bench.clock.edges(1)
+        clear.value = 0
+        for register in here:
+            await driver.write(register.name, register.reset ^ 1)
+            await driver.check(register.name, register.reset ^ 1)
+            await driver.write(register.name, register.reset)
 
 
 async def interrupt(bench, driver):
@@ -184,15 +196,18 @@ async def interrupt(bench, driver):
         driver.dut[name].value = 0
         await bench.clock.edges(3)
 
-    causes = [("done", "done")]
-    causes += [(f"errors__set_{field.name}", "error") for field in TABLE["errors"].fields]
+    causes = []
+    for prefix in ENGINES.values():
+        errors = TABLE[f"{prefix}errors"].fields
+        causes.append((f"{prefix}done", f"{prefix}done"))
+        causes += [(f"{prefix}errors__set_{f.name}", f"{prefix}error") for f in errors]
     for port, bit in causes:
         await driver.write("interrupt_enable", 0)
         await pulse(port)
         await driver.check("interrupt_status", status.encode(**{bit: 1}))
         assert driver.dut.irq.value == 0, "not enabled"
-        other = "done" if bit == "error" else "error"
-        await driver.write("interrupt_enable", TABLE["interrupt_enable"].encode(**{other: 1}))
+        others = {f.name: 1 for f in status.fields if f.name != bit}
+        await driver.write("interrupt_enable", TABLE["interrupt_enable"].encode(**others))
         await bench.clock.edges(3)
         assert driver.dut.irq.value == 0, "another one is enabled"
         await driver.write("interrupt_enable", TABLE["interrupt_enable"].encode(**{bit: 1}))

@@ -33,6 +33,8 @@ MODULE = "verif.cocotb.test_top"
 TINY = PRESETS["tiny"]
 MAP = register_map(TINY)
 SAMPLES, RESULT, SIZE = 0x1000, 0x8000, 1 << 16
+UNDER_WAY = 4 + 8 + 1
+"""Bursts of both engines, and the one in the register between them and the port."""
 LIMIT = 400_000
 """Cycles a job may take."""
 pytestmark = pytest.mark.verilator
@@ -88,8 +90,8 @@ class Board:
         self.memory = AxiSlave(axi_bus(dut, "memory"), dut.clk, dut.rst, target=self.region)
         pause_all(self.control, pattern, f"{bench.seed} control")
         pause_all(self.memory, pattern, f"{bench.seed} memory")
-        watch(dut, bench.clock, ReadRules(TINY.data_width, 64, 4), "memory")
-        watch(dut, bench.clock, WriteRules(TINY.data_width, 64, 4), "memory")
+        watch(dut, bench.clock, ReadRules(TINY.data_width, 64, UNDER_WAY, 2), "memory")
+        watch(dut, bench.clock, WriteRules(TINY.data_width, 64, UNDER_WAY, 2), "memory")
 
     async def write(self, name, value):
         answer = await self.control.write(MAP[name].offset, int(value).to_bytes(4, "little"))

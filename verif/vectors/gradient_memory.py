@@ -2,7 +2,7 @@
 """A sparse-gradient job as it lies in memory, for testbenches that have no driver."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -27,11 +27,12 @@ class MemoryJob:
     update: Update | None = None
     accumulate: bool = False
     bias: bool = True
+    addresses: dict[str, int] = field(default_factory=lambda: ADDRESSES)
 
     def numbers(self) -> dict[str, int]:
         """The fields of hw.sgmac.numbers.asked_layout."""
         sizes = self.sizes
-        return ADDRESSES | {
+        return self.addresses | {
             "width": sizes.width,
             "height": sizes.height,
             "out_width": sizes.out_width,

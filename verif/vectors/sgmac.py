@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from golden.sgmac import Convolution
+from golden.sgmac import Convolution, Update
 
 
 def convolution(
@@ -80,3 +80,19 @@ def draw(
     x = rng.integers(-128, 128, (images, sizes.in_channels, sizes.height, sizes.width), np.int8)
     shape = (images, sizes.out_channels, sizes.out_height, sizes.out_width)
     return x, rng.integers(-128, 128, shape, np.int8)
+
+
+def draw_update(
+    rng: np.random.Generator, sizes: Convolution, rounding: str, images: int = 1
+) -> Update:
+    """Random weights of the layer, and scales that give steps of some dozens."""
+    shape = sizes.gradient_shape(sizes.in_channels)
+    positions = images * sizes.out_height * sizes.out_width
+    shift = 13 + positions.bit_length() // 2
+    return Update(
+        weights=rng.integers(-128, 128, shape, np.int8),
+        multiplier=rng.integers(1, 1 << 16, shape[0]),
+        shift=rng.integers(shift - 2, shift + 16, shape[0]),
+        rounding=rounding,
+        seed=int(rng.integers(1, 1000)),
+    )

@@ -60,7 +60,7 @@ class Watched:
     def step(self, values):
         if values[f"{self.prefix}valid"] and values[f"{self.prefix}ready"]:
             self.served.append(values[f"{self.prefix}id"])
-        self.rules.step({**values, f"{self.prefix}id": 0})
+        self.rules.step(values)
 
 
 PATTERNS = ["none", "random"]
@@ -72,7 +72,7 @@ def test_reads_of_two_masters(pattern, latency, seed):
     arbiter = ReadArbiter(MANAGERS, 40, WIDTH)
     dut = Shared(ReadMaster, arbiter)
     contents = np.random.default_rng(seed).bytes(REGION)
-    rules = Watched(ReadRules(WIDTH, BURST, MANAGERS * OUTSTANDING + 1), "ar")
+    rules = Watched(ReadRules(WIDTH, BURST, MANAGERS * OUTSTANDING + 1, MANAGERS), "ar")
 
     def pause(index):
         return stalls(pattern, random.Random(f"{seed} {index}"))
@@ -111,7 +111,7 @@ def test_reads_of_two_masters(pattern, latency, seed):
 def test_writes_of_two_masters(pattern, seed):
     arbiter = WriteArbiter(MANAGERS, 40, WIDTH)
     dut = Shared(WriteMaster, arbiter)
-    rules = Watched(WriteRules(WIDTH, BURST, MANAGERS * OUTSTANDING + 1), "aw")
+    rules = Watched(WriteRules(WIDTH, BURST, MANAGERS * OUTSTANDING + 1, MANAGERS), "aw")
 
     def pause(index):
         return stalls(pattern, random.Random(f"{seed} {index}"))
@@ -154,7 +154,7 @@ def test_turns_are_fair(seed):
     """While both always ask, they are served one by one."""
     arbiter = ReadArbiter(MANAGERS, 40, WIDTH)
     dut = Shared(ReadMaster, arbiter)
-    rules = Watched(ReadRules(WIDTH, BURST, MANAGERS * OUTSTANDING + 1), "ar")
+    rules = Watched(ReadRules(WIDTH, BURST, MANAGERS * OUTSTANDING + 1, MANAGERS), "ar")
     none = [stalls("none", random.Random(0)) for _ in range(2)]
     memory = ReadMemory(arbiter.memory, rules, lambda address: bytes(8), 1, *none)
     simulator = Simulator(dut)

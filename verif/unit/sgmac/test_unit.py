@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from golden.sgmac.engine import JobResult, Update, run_job
+from golden.sgmac.engine import JobResult, run_job
 from hw.config import PRESETS
 from hw.sgmac.unit import BURST, OUTSTANDING, SparseGradient
 from verif.axi_rules import ReadRules, WriteRules
 from verif.cocotb.streams import stalls
 from verif.unit.bus.memory import ReadMemory, WriteMemory
 from verif.vectors.gradient_memory import ADDRESSES, MemoryJob
-from verif.vectors.sgmac import CASES, convolution, draw
+from verif.vectors.sgmac import CASES, convolution, draw, draw_update
 
 CONFIG = dataclasses.replace(PRESETS["tiny"], outputs=8, plane=256, kernel=7, channels=64)
 BEAT = CONFIG.beat_bytes
@@ -134,19 +134,6 @@ def test_gradients(number, pattern, seed):
     check(run, jobs[-1], run_job(x, error, channels, sizes))
 
 
-def random_update(rng, sizes, rounding: str, images: int) -> Update:
-    shape = sizes.gradient_shape(sizes.in_channels)
-    positions = images * sizes.out_height * sizes.out_width
-    shift = 13 + int(positions).bit_length() // 2  # steps of some dozens
-    return Update(
-        weights=rng.integers(-128, 128, shape, np.int8),
-        multiplier=rng.integers(1, 1 << 16, shape[0]),
-        shift=rng.integers(max(shift - 2, 0), shift + 16, shape[0]),
-        rounding=rounding,
-        seed=int(rng.integers(1, 1000)),
-    )
-
-
 @pytest.mark.parametrize(
     "number, rounding",
     [(number, ("nearest", "stochastic")[number // 2 % 2]) for number in range(1, len(CASES), 2)],
@@ -155,7 +142,7 @@ def test_updates(number, rounding, seed):
     images, channels, sizes = CASES[number]
     rng = np.random.default_rng([seed, number])
     x, error = draw(rng, images, sizes)
-    update = random_update(rng, sizes, rounding, images)
+    update = draw_update(rng, sizes, rounding, images)
     run = Run(seed, "random")
     jobs = jobs_of(x, error, channels, sizes, update)
     run.go(jobs)
@@ -177,7 +164,7 @@ def test_jobs_of_all_kinds_one_after_the_other(seed):
     for number, updates, bias in kinds:
         _, channels, sizes = CASES[number]
         x, error = draw(rng, 1, sizes)
-        update = random_update(rng, sizes, "stochastic", 1) if updates else None
+        update = draw_update(rng, sizes, "stochastic") if updates else None
         (job,) = jobs_of(x, error, channels, sizes, update)
         jobs.append(dataclasses.replace(job, bias=bias))
         expected.append(run_job(x, error, channels, sizes, update))
