@@ -7,9 +7,11 @@ from typing import Protocol
 import numpy as np
 
 from golden.sgmac import Convolution, JobResult, Update, run_job
-from host.backends import DEFAULT_PRESET, RtlBackend
+from host.backends import RtlBackend
 from host.errors import GradientError, HardwareError
 from host.gradient_driver import GradientDriver
+
+DEFAULT_PRESET = "train"
 
 
 class GradientBackend(Protocol):

@@ -207,6 +207,17 @@ PRESETS = {
             dimensions=4096,
             points=8,
             data_width=64,
+        ),
+        Configuration(
+            name="train",
+            samples=1024,
+            features=64,
+            rows=8,
+            lanes=16,
+            neighbours=64,
+            dimensions=4096,
+            points=8,
+            data_width=64,
             outputs=16,
             plane=2048,
             kernel=7,
@@ -229,7 +240,8 @@ PRESETS = {
         ),
     )
 }
-"""tiny: tests in seconds. edge: a small FPGA or a corner of a chip. wide: a large FPGA or chip."""
+"""tiny: tests in seconds. edge: selection alone, a small FPGA or a corner of a chip. train: edge
+and the sparse-gradient unit. wide: both, a large FPGA or chip."""
 
 
 def load(source: str | Path) -> Configuration:

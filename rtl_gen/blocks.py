@@ -26,6 +26,7 @@ from hw.sgmac.bias import Bias
 from hw.sgmac.importance import Importance
 from hw.sgmac.rows import Rows
 from hw.sgmac.schedule import Schedule
+from hw.sgmac.unit import SparseGradient
 from hw.sgmac.update import Update
 from hw.top import Top
 from rtl_gen.verilog import Block, generate, top_name
@@ -50,6 +51,7 @@ BLOCKS: dict[str, Factory] = {
     "embed": Embed,
     "sample": Sample,
     "gradient_array": GradientArray,
+    "gradient": SparseGradient,
     "rows": Rows,
     "update": lambda config: Update(config.outputs),
     "bias": Bias,
@@ -59,7 +61,9 @@ BLOCKS: dict[str, Factory] = {
 }
 """log2 and reciprocal are as wide as `calibrate` uses them: x is a row's sum of weights."""
 
-SPARSE_GRADIENT = frozenset({"gradient_array", "rows", "update", "bias", "importance", "schedule"})
+SPARSE_GRADIENT = frozenset(
+    {"gradient", "gradient_array", "rows", "update", "bias", "importance", "schedule"}
+)
 """Blocks that only a configuration with the sparse-gradient unit has (outputs is not 0)."""
 
 

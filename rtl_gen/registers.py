@@ -72,7 +72,9 @@ def markdown(table: RegisterMap) -> str:
         "|---|---|---|---|---|",
     ]
     for register in table:
-        access = register.access.value + (f", locked by {register.locked}" if register.locked else "")
+        access = register.access.value + (
+            f", locked by {register.locked}" if register.locked else ""
+        )
         lines.append(
             f"| 0x{register.offset:03x} | `{register.name}` | {access} | {_reset(register)} "
             f"| {register.description} |"

@@ -13,7 +13,7 @@ def compare(
     data: given.Data,
     keep: given.Keep = 0.1,
     preset: Annotated[
-        str, typer.Option(help="Hardware: tiny, edge, wide or a configuration file.")
+        str, typer.Option(help="Hardware: tiny, edge, train, wide or a configuration file.")
     ] = "edge",
     tiles_compared: Annotated[
         int | None,

@@ -58,9 +58,9 @@ def gradient(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Hardware of the back ends rtl and both: tiny, edge, wide or a configuration "
+            help="Hardware of the back ends rtl and both: tiny, train, wide or a configuration "
             "file. Its first use compiles the simulator, which takes minutes.",
-            show_default="edge",
+            show_default="train",
         ),
     ] = None,
     bias_out: Annotated[
@@ -119,6 +119,7 @@ def gradient(
     with one_sentence():
         from host.console import prepare, print_gradient
         from host.gradient import Options, UpdateOptions, run
+        from host.gradient_backends import DEFAULT_PRESET
 
         updating = None
         if update is not None:
@@ -144,7 +145,7 @@ def gradient(
                 if value is not None:
                     raise GradientError(f"{option} {value} has no use without --update")
         if backend in ("rtl", "both"):
-            prepare("rtl", preset)
+            prepare("rtl", preset or DEFAULT_PRESET)
         job = run(
             Options(
                 x=x,

@@ -34,8 +34,9 @@ def select(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Hardware of --backend rtl: tiny, edge, wide or a configuration file. Its first "
-            "use compiles the simulator, which takes minutes.  [default: edge]"
+            help="Hardware of --backend rtl: tiny, edge, train, wide or a configuration file. Its "
+            "first use compiles the simulator, which takes minutes.",
+            show_default="edge",
         ),
     ] = None,
     jobs: given.Jobs = None,

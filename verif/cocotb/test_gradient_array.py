@@ -178,7 +178,7 @@ def test_more_jobs(tiny, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["edge"])
+@pytest.mark.parametrize("preset", ["train"])
 def test_edge(preset, seed):
     block = generate_block(PRESETS[preset], "gradient_array")
     simulate(block, MODULE, "jobs", seed=seed, parameters=(preset, 40))

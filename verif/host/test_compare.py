@@ -109,7 +109,7 @@ def test_each_kind_of_value_is_compared(small: Path, name: str) -> None:
         ("--tile", 33, ("tile 33", "preset tiny", "--tile 32")),
         ("--features", 64, ("features 64", "--features 8")),
         ("--neighbours", 9, ("neighbours 9", "--neighbours 8")),
-        ("--preset", "huge", ("huge is neither a preset (tiny, edge, wide)",)),
+        ("--preset", "huge", ("huge is neither a preset (tiny, edge, train, wide)",)),
         ("--tiles-compared", 0, ("tiles compared 0 must be at least 1",)),
     ],
 )

@@ -157,7 +157,7 @@ def test_a_difference_ends_with_status_1(tmp_path: Path, monkeypatch: pytest.Mon
     result = nms(*job(files(tmp_path), *given))
     assert result.exit_code == 1 and not out.exists()
     said = " ".join(result.stderr.split())
-    assert "hardware edge differs from golden: weight gradient [2, 0, 1, 1] is" in said
+    assert "hardware train differs from golden: weight gradient [2, 0, 1, 1] is" in said
     assert "(1 differ)" in said
 
 

@@ -104,7 +104,8 @@ def test_sparse_gradient_sizes_of_the_presets():
     }
     assert sizes == {
         "tiny": (8, 64, 3, 16, 8, 22),
-        "edge": (16, 2048, 7, 2048, 256, 27),
+        "edge": (0, 2048, 7, 2048, 256, 27),
+        "train": (16, 2048, 7, 2048, 256, 27),
         "wide": (64, 8192, 7, 4096, 256, 29),
     }
 
@@ -120,6 +121,7 @@ def test_points_of_the_presets():
     assert {name: preset.points for name, preset in PRESETS.items()} == {
         "tiny": 2,
         "edge": 8,
+        "train": 8,
         "wide": 16,
     }
 
@@ -158,7 +160,7 @@ def raises_on_load(path, message):
 
 
 def test_load_missing_file():
-    message = "absent.toml is neither a preset (tiny, edge, wide) nor a configuration file"
+    message = "absent.toml is neither a preset (tiny, edge, train, wide) nor a configuration file"
     raises_on_load("absent.toml", message)
 
 
