@@ -17,7 +17,7 @@ def compare(
     ] = "edge",
     tiles_compared: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Only N of the tiles, spread over all.  [default: all]"),
+        typer.Option(metavar="N", help="Only N of the tiles, spread over all.", show_default="all"),
     ] = None,
     rule: given.Rule = "curve",
     drop: given.Drop = 0.25,

@@ -30,8 +30,8 @@ Features = Annotated[
 Perplexity = Annotated[
     float | None,
     typer.Option(
-        help="Effective number of neighbours of a sample.  [default: 30, or a third of a "
-        "smaller tile]"
+        help="Effective number of neighbours of a sample.",
+        show_default="30, or a third of a smaller tile",
     ),
 ]
 Neighbours = Annotated[int, typer.Option(help="Neighbours kept per sample.")]
@@ -49,4 +49,4 @@ Limit = Annotated[
     int | None,
     typer.Option(metavar="PER_CLASS", help="Use only the first samples of each class."),
 ]
-Jobs = Annotated[int | None, typer.Option(help="Tiles at a time.  [default: all cores]")]
+Jobs = Annotated[int | None, typer.Option(help="Tiles at a time.", show_default="all cores")]

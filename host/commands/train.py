@@ -35,7 +35,7 @@ def train(
         int, typer.Option(help="Optimiser steps of every run, however many samples it trains on.")
     ] = 500,
     batch: Annotated[int, typer.Option(help="Samples in a step.")] = 32,
-    jobs: Annotated[int | None, typer.Option(help="Processes.  [default: all cores]")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Processes.", show_default="all cores")] = None,
     out: Annotated[
         Path | None, typer.Option(help="The results are also written here as JSON.")
     ] = None,
