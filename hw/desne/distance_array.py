@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of the distance array: buffers of held samples, squared distances, sums over beats."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Signal, Value, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -84,7 +84,7 @@ class DistanceArray(wiring.Component):
         write, write_address, beat = self.write, self.write_address, self.beat
         read_address, passing = self.read_address, self.passing
         valid = _history(m, "valid", self.valid, kernel_latency + groups)
-        first = _history(m, "first", self.first, kernel_latency + groups)
+        first = _history(m, "first", self.valid & self.first, kernel_latency + groups - 1)
         for group in range(groups):
             # cycle `group`: operands
             address = read_address
@@ -113,12 +113,17 @@ class DistanceArray(wiring.Component):
                     kernel.a.eq(_register(m, f"held_{r}", read_port.data)),
                     kernel.b.eq(passing),
                 ]
-                # the cycle after the kernel's last: the sum over beats
+                # the cycle after the kernel's last: the sum over beats; before a sample's first
+                # beat what it is added to becomes 0, by a flip-flop's reset, not a gate in the sum
                 total = Signal(self.config.distance_width, name=f"total_{r}", reset_less=True)
+                before = Signal.like(total, name=f"before_{r}", reset_less=True)
                 with m.If(valid[kernel_latency + group]):
-                    m.d.sync += total.eq(
-                        Mux(first[kernel_latency + group], 0, total) + kernel.distance
-                    )
+                    m.d.sync += [
+                        total.eq(before + kernel.distance),
+                        before.eq(before + kernel.distance),
+                    ]
+                with m.If(first[kernel_latency + group - 1]):
+                    m.d.sync += before.eq(0)
                 for k in range(groups - 1 - group):
                     total = _register(m, f"total_{r}_{k}", total)
                 m.d.comb += self.distance[r].eq(total)
