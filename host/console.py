@@ -127,6 +127,8 @@ def print_gradient(job: "Job") -> None:
         busy, cycles = job.counters["multiply"], job.counters["cycles"]
         table.add_row("hardware cycles", f"{cycles:,}")
         table.add_row("of them multiplying", f"{busy:,} ({busy / cycles:.1%})")
+        lanes = job.counters["lanes"] / max(busy, 1)
+        table.add_row("multipliers at work then", f"{lanes:.1f} on average")
     console.print(table)
     for path in job.written.values():
         console.print(f"Written: {path}", highlight=False, soft_wrap=True)

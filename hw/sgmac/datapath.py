@@ -40,7 +40,8 @@ class GradientDatapath(wiring.Component):
     finished: Out(1), everything was given to the write master.
     reads, writes: Out(stream of transfer_layout). read: In(stream of read_layout). written:
     Out(stream of data_width bits).
-    multiplying: Out(1), the lanes are at work. waiting: Out(1), they have work and wait for it.
+    multiplying: Out(1), the lanes are at work. lanes: Out(range(P_o + 1)), how many of them.
+    waiting: Out(1), they have work and wait for it.
     saturated: Out(32), weights of the job that saturated.
     """
 
@@ -59,6 +60,7 @@ class GradientDatapath(wiring.Component):
                 "read": In(stream.Signature(read_layout(config.data_width))),
                 "written": Out(stream.Signature(config.data_width)),
                 "saturated": Out(32),
+                "lanes": Out(range(config.outputs + 1)),
             }
         )
 
@@ -156,6 +158,7 @@ class GradientDatapath(wiring.Component):
         m.d.comb += [
             self.finished.eq(self.computed & bias_settled & bias.idle),
             self.multiplying.eq(array.active),
+            self.lanes.eq(array.lanes),
             self.waiting.eq(array.busy & ~array.active),
             self.saturated.eq(rows.saturated),
         ]

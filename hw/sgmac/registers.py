@@ -64,6 +64,7 @@ COUNTED = {
     "multiply": "cycles in which the multipliers worked",
     "stalled": "cycles in which they waited for memory or for rows to be taken",
     "saturated": "weights whose update saturated",
+    "lanes": "sum over all cycles of the multipliers with an output or a tap",
 }
 
 

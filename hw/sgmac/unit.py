@@ -124,6 +124,7 @@ class SparseGradient(wiring.Component):
             "cycles": engine.busy,
             "multiply": datapath.multiplying,
             "stalled": datapath.waiting,
+            "lanes": datapath.lanes,
         }
         for name, step in steps.items():
             count = Signal(COUNTER_WIDTH, name=f"count_of_{name}")

@@ -52,6 +52,11 @@ class Run:
             base = ADDRESSES[f"{name}_address"]
             self.memory.update(enumerate(content, base))
 
+    def count(self, ctx) -> None:
+        """Notes the counters of the last job."""
+        names = ("cycles", "multiply", "lanes", "saturated")
+        self.counts.append({name: ctx.get(getattr(self.dut, f"count_{name}")) for name in names})
+
     def go(self, jobs: Sequence[MemoryJob], after=lambda number: None) -> None:
         """All jobs; after(number) is called when one has ended."""
         dut = self.dut
@@ -73,12 +78,7 @@ class Run:
                 done = False
                 while not done:
                     *_, done = await ctx.tick().sample(dut.done)
-                self.counts.append(
-                    {
-                        name: ctx.get(getattr(dut, f"count_{name}"))
-                        for name in ("cycles", "multiply", "stalled", "saturated", "bytes_written")
-                    }
-                )
+                self.count(ctx)
                 after(number)
 
         simulator = Simulator(dut)
@@ -101,6 +101,10 @@ def check(run: Run, job: MemoryJob, expected: JobResult) -> None:
     else:
         got = job.gradient(run.bytes_of("result", 1 << 16), BEAT)
         np.testing.assert_array_equal(got, expected.weight_gradient, where)
+    positions = job.sizes.out_height * job.sizes.out_width
+    work = job.sizes.multiply_accumulates(1, len(job.channels))
+    assert run.counts[-1]["lanes"] == work, "every product once, and no other"
+    assert run.counts[-1]["multiply"] % positions == 0
     if job.bias:
         count = len(expected.bias_gradient)
         got = np.frombuffer(run.bytes_of("bias", 4 * count), "<i4")
@@ -212,7 +216,7 @@ def test_an_illegal_list_ends_the_job(listed, seed):
             assert done or run.memory == before
             await ctx.tick().repeat(20)
             assert not ctx.get(dut.busy)
-        run.counts.append({"saturated": 0})
+        run.count(ctx)
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
