@@ -11,6 +11,7 @@ import enum
 
 from hw.bus.register_map import Access, Field, Register, RegisterMap, named_bits, names_of, word
 from hw.config import Configuration
+from hw.engine_registers import engine_registers
 from hw.sgmac.registers import gradient_registers
 
 ADDRESS_WIDTH = 12
@@ -83,47 +84,15 @@ def _identity() -> list[Register]:
 
 def _control() -> list[Register]:
     return [
-        Register(
-            name="control",
-            offset=0x010,
-            access=Access.WRITE_ONE_TO_SET,
-            description="orders; each bit stays set until it is carried out",
-            fields=named_bits(
-                ("start", "begin the job that the job registers describe, or refuse it"),
-                ("abort", "end the job; clear again when nothing is under way on the bus"),
-            ),
-        ),
-        Register(
-            name="status",
-            offset=0x014,
-            access=RO,
-            description="state of the engine",
-            fields=(
-                Field(name="busy", description="a job is under way"),
-                Field(name="done", low=1, description="the last job ended without an error"),
-                Field(name="phase", low=4, width=4, description="at work", values=names_of(Phase)),
-                Field(
-                    name="refusal",
-                    low=8,
-                    width=8,
-                    description="why the last start was refused",
-                    values=names_of(Refusal),
-                ),
-            ),
-        ),
-        Register(
-            name="errors",
-            offset=0x018,
-            access=W1C,
-            description="what went wrong since it was cleared",
-            fields=named_bits(
-                ("refused", "a job was refused; status tells why"),
-                ("aborted", "a job was aborted"),
-                ("read_slave", "a read was answered SLVERR"),
-                ("read_decode", "a read was answered DECERR"),
-                ("write_slave", "a write was answered SLVERR"),
-                ("write_decode", "a write was answered DECERR"),
-            ),
+        *engine_registers(
+            "",
+            0x010,
+            Phase,
+            Refusal,
+            orders="orders; each bit stays set until it is carried out",
+            numbers="the job registers",
+            state="state of the engine",
+            errors="what went wrong since it was cleared",
         ),
         Register(
             name="interrupt_enable",

@@ -3,7 +3,8 @@
 
 import enum
 
-from hw.bus.register_map import Access, Field, Register, named_bits, names_of, word
+from hw.bus.register_map import Access, Field, Register, named_bits, word
+from hw.engine_registers import engine_registers
 
 PREFIX = "gradient_"
 BASE = 0x300
@@ -135,57 +136,19 @@ def _job() -> list[Register]:
 
 def gradient_registers() -> list[Register]:
     """All of them."""
-    control = [
-        Register(
-            name=f"{PREFIX}control",
-            offset=BASE,
-            access=Access.WRITE_ONE_TO_SET,
-            description="orders to the sparse-gradient unit; as control",
-            fields=named_bits(
-                ("start", "begin the job that the registers below describe, or refuse it"),
-                ("abort", "end the job; clear again when nothing is under way on the bus"),
-            ),
+    control = engine_registers(
+        PREFIX,
+        BASE,
+        GradientPhase,
+        GradientRefusal,
+        orders="orders to the sparse-gradient unit; as control",
+        numbers="the registers below",
+        state="state of the sparse-gradient unit",
+        errors="what went wrong in the sparse-gradient unit since it was cleared",
+        more_errors=(
+            ("channels", "the channel list does not rise, or names no channel of the layer"),
         ),
-        Register(
-            name=f"{PREFIX}status",
-            offset=BASE + 4,
-            access=RO,
-            description="state of the sparse-gradient unit",
-            fields=(
-                Field(name="busy", description="a job is under way"),
-                Field(name="done", low=1, description="the last job ended without an error"),
-                Field(
-                    name="phase",
-                    low=4,
-                    width=4,
-                    description="at work",
-                    values=names_of(GradientPhase),
-                ),
-                Field(
-                    name="refusal",
-                    low=8,
-                    width=8,
-                    description="why the last start was refused",
-                    values=names_of(GradientRefusal),
-                ),
-            ),
-        ),
-        Register(
-            name=f"{PREFIX}errors",
-            offset=BASE + 8,
-            access=W1C,
-            description="what went wrong in the sparse-gradient unit since it was cleared",
-            fields=named_bits(
-                ("refused", "a job was refused; gradient_status tells why"),
-                ("aborted", "a job was aborted"),
-                ("read_slave", "a read was answered SLVERR"),
-                ("read_decode", "a read was answered DECERR"),
-                ("write_slave", "a write was answered SLVERR"),
-                ("write_decode", "a write was answered DECERR"),
-                ("channels", "the channel list does not rise, or names no channel of the layer"),
-            ),
-        ),
-    ]
+    )
     counters = [
         word(f"{PREFIX}count_{name}", COUNTERS + 4 * index, RO, f"{text}, of the last gradient job")
         for index, (name, text) in enumerate(COUNTED.items())
