@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several AXI4 masters share one memory port."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
@@ -11,10 +11,17 @@ from hw.bus.signature import Axi4Read, Axi4Write
 ADDRESS = ("addr", "len", "size", "burst", "lock", "cache", "prot", "qos")
 
 
-def _grant(m: Module, name: str, requests: list, take) -> Signal:
-    """The number of the master whose turn it is among those that ask; it moves on after `take`."""
-    count = len(requests)
-    last, chosen = Signal(range(count), name=f"{name}_last"), Signal(range(count), name=name)
+def _addresses(m: Module, prefix: str, managers, memory, free) -> tuple[Signal, Signal]:
+    """Joins the address channels `prefix`, "ar" or "aw", of the managers to that of the memory.
+
+    An address is taken into a register while `free` and the register is; then the next asked in the
+    round has its turn. Returns the number of the manager whose turn it is, and whether it is taken.
+    """
+    count = len(managers)
+    chosen, last = Signal(range(count), name="chosen"), Signal(range(count), name="last_chosen")
+    take = Signal()
+    valid, ready = (getattr(memory, prefix + name) for name in ("valid", "ready"))
+    requests = [getattr(manager, f"{prefix}valid") for manager in managers]
     with m.Switch(last):
         for before in range(count):
             with m.Case(before):
@@ -23,9 +30,22 @@ def _grant(m: Module, name: str, requests: list, take) -> Signal:
                     number = (before + distance) % count
                     with m.If(requests[number]):
                         m.d.comb += chosen.eq(number)
-    with m.If(take):
-        m.d.sync += last.eq(chosen)
-    return chosen
+    with m.If(ready):
+        m.d.sync += valid.eq(0)
+    for number, manager in enumerate(managers):
+        granted = Signal(name=f"granted_{number}")
+        m.d.comb += [
+            granted.eq(requests[number] & (chosen == number) & (~valid | ready) & free),
+            getattr(manager, f"{prefix}ready").eq(granted),
+        ]
+        with m.If(granted):
+            m.d.comb += take.eq(1)
+            m.d.sync += [valid.eq(1), getattr(memory, f"{prefix}id").eq(number), last.eq(number)]
+            m.d.sync += [
+                getattr(memory, prefix + name).eq(getattr(manager, prefix + name))
+                for name in ADDRESS
+            ]
+    return chosen, take
 
 
 class ReadArbiter(wiring.Component):
@@ -60,30 +80,15 @@ class ReadArbiter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         memory = self.memory
-        free, take = Signal(), Signal()
-        requests = [manager.arvalid for manager in self.managers]
-        chosen = _grant(m, "reads", requests, take)
-        m.d.comb += free.eq(~memory.arvalid | memory.arready)
-        with m.If(memory.arready):
-            m.d.sync += memory.arvalid.eq(0)
+        _addresses(m, "ar", self.managers, memory, Const(1))
         for number, manager in enumerate(self.managers):
-            granted = Signal(name=f"granted_{number}")
             m.d.comb += [
-                granted.eq(manager.arvalid & (chosen == number)),
-                manager.arready.eq(granted & free),
                 manager.rvalid.eq(memory.rvalid & (memory.rid == number)),
                 manager.rid.eq(manager.arid),
                 manager.rdata.eq(memory.rdata),
                 manager.rresp.eq(memory.rresp),
                 manager.rlast.eq(memory.rlast),
             ]
-            with m.If(granted & free):
-                m.d.comb += take.eq(1)
-                m.d.sync += [memory.arvalid.eq(1), memory.arid.eq(number)]
-                m.d.sync += [
-                    getattr(memory, f"ar{name}").eq(getattr(manager, f"ar{name}"))
-                    for name in ADDRESS
-                ]
             with m.If(memory.rid == number):
                 m.d.comb += memory.rready.eq(manager.rready)
         return m
@@ -128,35 +133,21 @@ class WriteArbiter(wiring.Component):
         memory = self.memory
         width = len(memory.awid)
         m.submodules.turns = turns = SyncFIFOBuffered(width=width, depth=self.outstanding)
-        free, take = Signal(), Signal()
-        requests = [manager.awvalid for manager in self.managers]
-        chosen = _grant(m, "writes", requests, take)
+        chosen, take = _addresses(m, "aw", self.managers, memory, turns.w_rdy)
         m.d.comb += [
-            free.eq((~memory.awvalid | memory.awready) & turns.w_rdy),
             turns.w_data.eq(chosen),
             turns.w_en.eq(take),
             turns.r_en.eq(memory.wvalid & memory.wready & memory.wlast),
         ]
-        with m.If(memory.awready):
-            m.d.sync += memory.awvalid.eq(0)
         for number, manager in enumerate(self.managers):
-            granted, turn = Signal(name=f"granted_{number}"), Signal(name=f"turn_{number}")
+            turn = Signal(name=f"turn_{number}")
             m.d.comb += [
-                granted.eq(manager.awvalid & (chosen == number)),
-                manager.awready.eq(granted & free),
                 turn.eq(turns.r_rdy & (turns.r_data == number)),
                 manager.wready.eq(turn & memory.wready),
                 manager.bvalid.eq(memory.bvalid & (memory.bid == number)),
                 manager.bid.eq(manager.awid),
                 manager.bresp.eq(memory.bresp),
             ]
-            with m.If(granted & free):
-                m.d.comb += take.eq(1)
-                m.d.sync += [memory.awvalid.eq(1), memory.awid.eq(number)]
-                m.d.sync += [
-                    getattr(memory, f"aw{name}").eq(getattr(manager, f"aw{name}"))
-                    for name in ADDRESS
-                ]
             with m.If(turn):
                 m.d.comb += [
                     memory.wvalid.eq(manager.wvalid),
