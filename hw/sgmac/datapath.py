@@ -110,11 +110,9 @@ class GradientDatapath(wiring.Component):
         # the errors go past the bias
         word = gather.words
         of_errors = Mux(job.depthwise, Target.RING, Target.LANES)
-        size = Signal.like(bias.plane_bytes)
-        m.d.sync += size.eq(self.array.out_height * self.array.out_width)
         m.d.comb += [
             bias.planes.eq(Mux(job.depthwise, job.selected, job.outputs)),
-            bias.plane_bytes.eq(size),
+            bias.plane_bytes.eq(job.error_bytes),
             bias.accumulate.eq(job.accumulate),
         ]
         m.d.sync += [

@@ -18,9 +18,9 @@ def memory_job_layout(config: Configuration) -> data.StructLayout:
     0's plane. gradient_address: int32 rows by position in the list. weights_address: int8 rows of
     the whole layer. scale_address, bias_address: 32-bit words. Every address is a multiple of the
     beat.
-    x_stride, error_stride: bytes from plane to plane, a multiple of the beat. gradient_row,
-    weights_row: bytes from row to row; weights_piece: from input channel to input channel.
-    in_channels: of the layer. selected: K, 1..channels. outputs: C_out. taps: k * k.
+    error_bytes: of an error plane. x_stride, error_stride: bytes from plane to plane, a multiple of
+    the beat. gradient_row, weights_row: bytes from row to row; weights_piece: from input channel to
+    input channel. in_channels: of the layer. selected: K, 1..channels. outputs: C_out. taps: k * k.
     depthwise; accumulate: add to the gradients in memory; update: write weights, not gradients;
     bias: write bias gradients; resident: all selected planes fit the ring.
     """
@@ -29,7 +29,7 @@ def memory_job_layout(config: Configuration) -> data.StructLayout:
     flags = ("depthwise", "accumulate", "update", "bias", "resident")
     return data.StructLayout(
         {f"{name}_address": ADDRESS_WIDTH for name in addresses}
-        | {name: width_for(config.plane) for name in ("x_stride", "error_stride")}
+        | {name: width_for(config.plane) for name in ("x_stride", "error_bytes", "error_stride")}
         | {name: STRIDE_WIDTH for name in strides}
         | {name: width_for(config.channels) for name in ("in_channels", "selected")}
         | {"outputs": OUTPUTS_WIDTH, "taps": width_for(config.kernel**2)}

@@ -116,6 +116,7 @@ class Numbers(wiring.Component):
             array.x_beats.eq(x_beats),
             array.error_beats.eq(error_beats),
             memory.x_stride.eq(x_beats << beat_bits),
+            memory.error_bytes.eq(sizes["error"]),
             memory.error_stride.eq(error_beats << beat_bits),
             memory.gradient_row.eq(gradient_beats << beat_bits),
             memory.weights_row.eq(row_beats << beat_bits),

@@ -64,6 +64,7 @@ def test_derived():
         x = -(-job["width"] * job["height"] // BEAT)
         error = -(-job["out_width"] * job["out_height"] // BEAT)
         assert (array.x_beats, array.error_beats) == (x, error)
+        assert memory.error_bytes == job["out_width"] * job["out_height"]
         assert (memory.x_stride, memory.error_stride) == (x * BEAT, error * BEAT)
         assert memory.gradient_row == piece_stride(4 * values, BEAT)
         assert memory.weights_row == piece_stride(values, BEAT)
