@@ -179,6 +179,18 @@ class Configuration:
         return CODE_WIDTH
 
 
+_EDGE = Configuration(
+    name="edge",
+    samples=1024,
+    features=64,
+    rows=8,
+    lanes=16,
+    neighbours=64,
+    dimensions=4096,
+    points=8,
+    data_width=64,
+)
+
 PRESETS = {
     preset.name: preset
     for preset in (
@@ -197,32 +209,8 @@ PRESETS = {
             kernel=3,
             channels=16,
         ),
-        Configuration(
-            name="edge",
-            samples=1024,
-            features=64,
-            rows=8,
-            lanes=16,
-            neighbours=64,
-            dimensions=4096,
-            points=8,
-            data_width=64,
-        ),
-        Configuration(
-            name="train",
-            samples=1024,
-            features=64,
-            rows=8,
-            lanes=16,
-            neighbours=64,
-            dimensions=4096,
-            points=8,
-            data_width=64,
-            outputs=16,
-            plane=2048,
-            kernel=7,
-            channels=2048,
-        ),
+        _EDGE,
+        dataclasses.replace(_EDGE, name="train", outputs=16, plane=2048, kernel=7, channels=2048),
         Configuration(
             name="wide",
             samples=2048,
