@@ -12,6 +12,7 @@ MAP = register_map()
 """Names and offsets; they are the same for every configuration."""
 
 PAGE = 4096
+WORD = (1 << 32) - 1
 TIMEOUT = 1 << 30
 """Clock cycles; longer than any job of the presets."""
 
@@ -70,6 +71,11 @@ class JobFailed(DriverError):
 
 class JobTimeout(DriverError):
     """No interrupt came in time; the job was aborted."""
+
+
+def address_words(name: str, address: int) -> dict[str, int]:
+    """The words of the two registers that hold an address, by their names."""
+    return {f"{name}_low": address & WORD, f"{name}_high": address >> 32}
 
 
 class Accelerator:

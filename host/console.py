@@ -10,8 +10,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from host.backends import RtlBackend, make_backend
-
 if TYPE_CHECKING:
     from host.gradient import Job
 
@@ -29,6 +27,8 @@ def work_progress(title: str) -> Iterator[tuple[Callable[[int], None], Callable[
 
 def prepare(backend: str, preset: str | None = None) -> None:
     """Compiles the simulator that `backend` needs, unless it is there, and says so meanwhile."""
+    from host.backends import RtlBackend, make_backend  # golden's compiler is slow to import
+
     with closing(make_backend(backend, preset)) as made:
         if isinstance(made, RtlBackend) and not made.built:
             text = f"Compiling the simulator of {made.config.name}: minutes, the first time only"

@@ -7,9 +7,8 @@ import numpy as np
 
 from golden.arith.lfsr import seed_register
 from golden.sgmac import Convolution, JobResult, Update, layout
-from host.accelerator import MAP, PAGE, Accelerator
+from host.accelerator import MAP, PAGE, Accelerator, address_words
 
-WORD = (1 << 32) - 1
 ARRAYS = ("channels", "input", "error", "result", "weights", "scale", "bias")
 """What a job has in memory, in the order of addresses."""
 
@@ -56,10 +55,12 @@ class GradientDriver(Accelerator):
         place = channels if sizes.depthwise else slice(None)
         gradients = np.zeros(sizes.gradient_shape(selected), np.int32)
         packed = layout.pack_weights(gradients, self.beat, depthwise=sizes.depthwise)
-        pieces = {
+        maps = {
+            "input": layout.pack_maps(x, self.beat),
+            "error": layout.pack_maps(error, self.beat),
+        }
+        pieces = {name: images[:1] for name, images in maps.items()} | {
             "channels": layout.pack_channels(channels),
-            "input": layout.pack_maps(x[:1], self.beat),
-            "error": layout.pack_maps(error[:1], self.beat),
             "result": packed,
             "weights": np.empty(0, np.uint8),
             "scale": np.empty(0, np.uint8),
@@ -77,9 +78,8 @@ class GradientDriver(Accelerator):
             self.port.write_memory(self._addresses[name], pieces[name].tobytes())
         total: dict[str, int] = {}
         for number in range(len(x)):
-            for name, maps in (("input", x), ("error", error)):
-                content = layout.pack_maps(maps[number : number + 1], self.beat)
-                self.port.write_memory(self._addresses[name], content.tobytes())
+            for name, images in maps.items():
+                self.port.write_memory(self._addresses[name], images[number].tobytes())
             part = Part(sizes=sizes, selected=selected, accumulate=number > 0)
             self._run(part, total)
         content = np.frombuffer(self._read_array("result", packed.size), np.uint8)
@@ -144,9 +144,9 @@ class GradientDriver(Accelerator):
         """One job of the unit; its counters are added to `total`."""
         sizes, update = part.sizes, part.update
         words = {}
-        for name, address in self._addresses.items():
-            words[f"{name}_address_low"] = {"value": address & WORD}
-            words[f"{name}_address_high"] = {"value": address >> 32}
+        for array, address in self._addresses.items():
+            for name, word in address_words(f"{array}_address", address).items():
+                words[name] = {"value": word}
         words["input_size"] = {"width": sizes.width, "height": sizes.height}
         words["error_size"] = {"width": sizes.out_width, "height": sizes.out_height}
         words["in_channels"] = {"value": sizes.in_channels}

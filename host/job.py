@@ -10,9 +10,7 @@ from golden.desne import Parameters
 from golden.desne.calibrate import entropy_target
 from golden.desne.embed import Schedule
 from golden.desne.reduce import ReduceTable
-from host.accelerator import MAP
-
-WORD = (1 << 32) - 1
+from host.accelerator import MAP, address_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +86,7 @@ def register_writes(job: Job) -> list[tuple[int, int]]:
     """(offset, value) of every job register, all but the entries of the reduction table."""
     words = {}
     for name in ("sample_address", "result_address"):
-        address = getattr(job, name)
-        words |= {f"{name}_low": address & WORD, f"{name}_high": address >> 32}
+        words |= address_words(name, getattr(job, name))
     for name in ("reduce", "schedule"):
         parts = {part.name: getattr(job, part.name) for part in MAP[name].fields}
         words[name] = MAP[name].encode(**parts)
