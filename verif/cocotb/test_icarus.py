@@ -43,7 +43,7 @@ def top():
     try:
         icarus_version()
     except ToolchainError as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # a second simulator, optional; the message is the remedy
     return generate(Top(TINY), "tiny_top")
 
 

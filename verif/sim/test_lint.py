@@ -51,7 +51,7 @@ def yosys_or_skip():
     try:
         tools.find("yosys")
     except tools.SynthesisError as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # of the optional extra `synth`; the message is the remedy
 
 
 @pytest.mark.verilator

@@ -247,7 +247,7 @@ def test_a_small_block_for_real(tmp_path, monkeypatch):
     try:
         yosys, nextpnr = tools.find("yosys"), tools.find("nextpnr-ecp5")
     except tools.SynthesisError as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # tools of the optional extra `synth`; the message is the remedy
     monkeypatch.setenv("NMS_BUILD", str(tmp_path))
     block = generate_block(PRESETS["tiny"], "exp2")
     folder = flow.synthesize(yosys, block)
