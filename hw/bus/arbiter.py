@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several AXI4 masters share one memory port."""
 
-from amaranth.hdl import Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
@@ -11,15 +11,15 @@ from hw.bus.signature import Axi4Read, Axi4Write
 ADDRESS = ("addr", "len", "size", "burst", "lock", "cache", "prot", "qos")
 
 
-def _addresses(m: Module, prefix: str, managers, memory, free) -> tuple[Signal, Signal]:
+def _addresses(m: Module, prefix: str, managers, memory, free) -> tuple[Signal, list[Signal]]:
     """Joins the address channels `prefix`, "ar" or "aw", of the managers to that of the memory.
 
     An address is taken into a register while `free` and the register is; then the next asked in the
-    round has its turn. Returns the number of the manager whose turn it is, and whether it is taken.
+    round has its turn. Returns the number of the manager whose turn it is, and for each
+    whether its address is taken.
     """
     count = len(managers)
     chosen, last = Signal(range(count), name="chosen"), Signal(range(count), name="last_chosen")
-    take = Signal()
     valid, ready = (getattr(memory, prefix + name) for name in ("valid", "ready"))
     requests = [getattr(manager, f"{prefix}valid") for manager in managers]
     with m.Switch(last):
@@ -32,20 +32,19 @@ def _addresses(m: Module, prefix: str, managers, memory, free) -> tuple[Signal, 
                         m.d.comb += chosen.eq(number)
     with m.If(ready):
         m.d.sync += valid.eq(0)
-    for number, manager in enumerate(managers):
-        granted = Signal(name=f"granted_{number}")
+    taken = [Signal(name=f"taken_{number}") for number in range(count)]
+    for number, (manager, granted) in enumerate(zip(managers, taken, strict=True)):
         m.d.comb += [
             granted.eq(requests[number] & (chosen == number) & (~valid | ready) & free),
             getattr(manager, f"{prefix}ready").eq(granted),
         ]
         with m.If(granted):
-            m.d.comb += take.eq(1)
             m.d.sync += [valid.eq(1), getattr(memory, f"{prefix}id").eq(number), last.eq(number)]
             m.d.sync += [
                 getattr(memory, prefix + name).eq(getattr(manager, prefix + name))
                 for name in ADDRESS
             ]
-    return chosen, take
+    return chosen, taken
 
 
 class ReadArbiter(wiring.Component):
@@ -133,10 +132,10 @@ class WriteArbiter(wiring.Component):
         memory = self.memory
         width = len(memory.awid)
         m.submodules.turns = turns = SyncFIFOBuffered(width=width, depth=self.outstanding)
-        chosen, take = _addresses(m, "aw", self.managers, memory, turns.w_rdy)
+        chosen, taken = _addresses(m, "aw", self.managers, memory, turns.w_rdy)
         m.d.comb += [
             turns.w_data.eq(chosen),
-            turns.w_en.eq(take),
+            turns.w_en.eq(Cat(taken).any()),
             turns.r_en.eq(memory.wvalid & memory.wready & memory.wlast),
         ]
         for number, manager in enumerate(self.managers):
