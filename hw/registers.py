@@ -16,7 +16,7 @@ from hw.sgmac.registers import gradient_registers
 
 ADDRESS_WIDTH = 12
 IDENTITY = int.from_bytes(b"NMS1", "big")
-VERSION = (1, 1)
+VERSION = (1, 2)
 """Major: old drivers do not work any more. Minor: registers were added."""
 PARAMETERS = 0x040
 """Offset of the first generator parameter; there is room for 48."""

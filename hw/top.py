@@ -72,7 +72,7 @@ class Top(wiring.Component):
         m.submodules.writer = writer = WriteMaster(
             MEMORY_ADDRESS_WIDTH, config.data_width, length_width=LENGTH_WIDTH
         )
-        datapath, packer = Datapath(config), Packer(config)
+        datapath, packer = Datapath(config), Packer(config.data_width, config.samples)
         m.submodules.datapath = ResetInserter(engine.flush)(datapath)
         m.submodules.packer = ResetInserter(engine.flush)(packer)
 

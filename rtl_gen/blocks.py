@@ -56,7 +56,7 @@ BLOCKS: dict[str, Factory] = {
     "update": lambda config: Update(config.outputs),
     "bias": Bias,
     "importance": Importance,
-    "schedule": lambda config: Schedule(config.channels, Importance.latency),
+    "schedule": lambda config: Schedule(config.channels, config.data_width),
     "top": Top,
 }
 """log2 and reciprocal are as wide as `calibrate` uses them: x is a row's sum of weights."""

@@ -11,6 +11,24 @@ _SETUP = 4  # from start to the first word in a memory
 _RELEASE = 3  # from a plane's last position until its room can be written again
 _ROW_LATENCY = 9  # from a row's last position to the row
 _ROW_PLACES = 2
+_RANK = 409  # orders, the sort beside its channels, the last word
+_SCHEDULE = 22  # orders, from the last word read to channel 0, the last word
+
+
+def rank_cycles(beats: int, channels: int, *, beat: int, latency: int) -> int:
+    """The job rank, from the end of its start order to its end.
+
+    beats: of the layer's weights in memory. channels: C_in. beat: bytes of a beat. latency: cycles
+    from an address to the first beat, and from the last beat written to the answer; bursts follow
+    each other without a pause.
+    """
+    tree = -(-((beat - 1).bit_length()) // 2)  # levels of 4 terms
+    return _RANK + 2 * latency + beats + tree + 17 * channels
+
+
+def schedule_cycles(pool: int, last: int, *, latency: int) -> int:
+    """The job schedule. last: the highest channel of the window. latency: as of rank_cycles."""
+    return _SCHEDULE + 2 * latency + pool + last
 
 
 def array_cycles(

@@ -7,6 +7,36 @@ from dataclasses import dataclass
 import numpy as np
 
 
+def window_channels(ranking: np.ndarray, window: int, pool: int, place: int) -> np.ndarray:
+    """The channels ranking[(place + i) mod pool], i = 0..window - 1, int64, ascending.
+
+    ranking: the layer's channels, most important first. Raises ValueError unless 1 <= window <=
+    pool <= len(ranking) and 0 <= place < pool, and for a ranking whose pool names what is no
+    channel, or one twice in the window.
+    """
+    for name, value, low, high in (
+        ("pool", pool, 1, len(ranking)),
+        ("window", window, 1, pool),
+        ("place", place, 0, pool - 1),
+    ):
+        if not low <= value <= high:
+            raise ValueError(f"{name} is {value}: it must be from {low} to {high}")
+    for channel in ranking[:pool]:
+        if not 0 <= channel < len(ranking):
+            raise ValueError(
+                f"the ranking names channel {channel}: channels are 0 to {len(ranking) - 1}"
+            )
+    chosen = np.sort(ranking[(place + np.arange(window)) % pool]).astype(np.int64)
+    if twice := chosen[1:][chosen[1:] == chosen[:-1]].tolist():
+        raise ValueError(f"the ranking names channel {twice[0]} twice in one window")
+    return chosen
+
+
+def following_place(window: int, pool: int, place: int) -> int:
+    """Where on the ranking the window after that of `place` begins."""
+    return (place + window) % pool
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """A window of K channels that moves through a layer's ranking every T steps and wraps around at
@@ -48,17 +78,22 @@ class Schedule:
                 "pool"
             )
 
+    def stage(self, step: int) -> tuple[int, int]:
+        """Pool of a step, and the place on the ranking at which its window begins. Raises
+        ValueError for a negative step."""
+        if step < 0:
+            raise ValueError(f"step is {step}: it must be 0 or more")
+        first, pool = self.pools[bisect_right(self.pools, step, key=lambda stage: stage[0]) - 1]
+        return pool, self.window * ((step - first) // self.period) % pool
+
     def channels(self, step: int, ranking: np.ndarray) -> np.ndarray:
         """The channels of a step, int64 [K], ascending. ranking: all channels, most important
         first. Raises ValueError for a negative step or a pool larger than the ranking."""
-        if step < 0:
-            raise ValueError(f"step is {step}: it must be 0 or more")
+        pool, place = self.stage(step)
         largest = self.pools[-1][1]
         if largest > len(ranking):
             raise ValueError(
                 f"a pool of {largest} does not fit a layer of {len(ranking)} channels: narrow the "
                 "pool"
             )
-        first, pool = self.pools[bisect_right(self.pools, step, key=lambda stage: stage[0]) - 1]
-        start = self.window * ((step - first) // self.period)
-        return np.sort(ranking[(start + np.arange(self.window)) % pool]).astype(np.int64)
+        return window_channels(ranking, self.window, pool, place)

@@ -5,7 +5,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.config import Configuration
+from hw.config import width_for
 
 INDEX_BYTES = 4
 
@@ -22,7 +22,8 @@ class Packer(wiring.Component):
 
     Parameters
     ----------
-    config: samples and data_width are used.
+    data_width: bits of a word, a multiple of 32. most: N, indices are below it, and so many at most
+    come; at least 1.
 
     Members
     -------
@@ -34,20 +35,20 @@ class Packer(wiring.Component):
 
     latency = 1
 
-    def __init__(self, config: Configuration):
-        self.config = config
+    def __init__(self, data_width: int, most: int):
+        self.data_width = data_width
         super().__init__(
             {
                 "start": In(1),
-                "count": In(config.count_width),
-                "indices": In(stream.Signature(config.index_width)),
-                "words": Out(stream.Signature(config.data_width)),
+                "count": In(width_for(most)),
+                "indices": In(stream.Signature(width_for(most - 1))),
+                "words": Out(stream.Signature(data_width)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        places = self.config.data_width // (8 * INDEX_BYTES)
+        places = self.data_width // (8 * INDEX_BYTES)
         slots = [Signal(8 * INDEX_BYTES, name=f"slot_{place}") for place in range(places)]
         place = Signal(range(places))
         left = Signal.like(self.count)

@@ -24,10 +24,11 @@ def attach_unit(m: Module, config: Configuration, registers: RegisterBlock) -> S
     }
     for prefix, register in (("", "input_size"), ("out_", "error_size")):
         asked |= {f"{prefix}{side}": getattr(of(register), side) for side in ("width", "height")}
-    asked |= {name: of(name).value for name in ("in_channels", "outputs", "selected")}
+    words = ("in_channels", "outputs", "selected", "pool", "place")
+    asked |= {name: of(name).value for name in words}
     asked["kernel"] = of("kernel").size
     asked |= {name: getattr(of("kernel"), name) for name in ("stride", "padding")}
-    mode = ("depthwise", "accumulate", "update", "bias")
+    mode = ("depthwise", "accumulate", "update", "bias", "operation")
     asked |= {name: getattr(of("mode"), name) for name in mode}
     m.d.comb += [getattr(unit.asked, name).eq(value) for name, value in asked.items()]
 
@@ -42,6 +43,7 @@ def attach_unit(m: Module, config: Configuration, registers: RegisterBlock) -> S
         status.busy.eq(unit.busy),
         status.phase.eq(unit.phase),
         status.refusal.eq(unit.refusal),
+        of("following").value.eq(unit.following),
         errors.set_refused.eq(unit.refused),
         errors.set_aborted.eq(unit.aborted),
         errors.set_channels.eq(unit.unlisted),

@@ -7,8 +7,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.config import Configuration, width_for
-
-WORD_BITS = 32
+from hw.sgmac.words import WORD_BITS, Words
 
 
 class ChannelList(wiring.Component):
@@ -65,40 +64,23 @@ class ChannelList(wiring.Component):
             read = entries.read_port()
             m.d.comb += [read.addr.eq(position), channel.eq(read.data)]
 
-        words = config.data_width // WORD_BITS
-        beat = Signal(config.data_width)
-        held = Signal(range(words + 1))  # words of the beat not yet stored
+        m.submodules.words = words = Words(config.data_width, config.channels)
         place = Signal(width)
-        missing = Signal.like(self.count)
         least = Signal(WORD_BITS)  # the smallest legal entry
-        word = beat[:WORD_BITS]
+        wiring.connect(m, wiring.flipped(self.beats), words.beats)
         m.d.comb += [
-            self.beats.ready.eq((missing > held) & (held <= 1)),
+            words.start.eq(self.start),
+            words.count.eq(self.count),
             write.addr.eq(place),
-            write.data.eq(word),
-            write.en.eq((held != 0) & (missing != 0)),
+            write.data.eq(words.word),
+            write.en.eq(words.valid),
         ]
-        with m.If(write.en):
-            m.d.sync += [
-                place.eq(place + 1),
-                missing.eq(missing - 1),
-                least.eq(word + 1),
-                held.eq(held - 1),
-                beat.eq(beat >> WORD_BITS),
-            ]
-            with m.If((word < least) | (word >= self.in_channels)):
+        with m.If(words.valid):
+            m.d.sync += [place.eq(place + 1), least.eq(words.word + 1)]
+            with m.If((words.word < least) | (words.word >= self.in_channels)):
                 m.d.sync += self.illegal.eq(1)
-            with m.If(missing == 1):
-                m.d.sync += [self.loaded.eq(1), held.eq(0)]
-        with m.If(self.beats.valid & self.beats.ready):
-            m.d.sync += [beat.eq(self.beats.payload), held.eq(words)]
+            with m.If(words.last):
+                m.d.sync += self.loaded.eq(1)
         with m.If(self.start):
-            m.d.sync += [
-                place.eq(0),
-                missing.eq(self.count),
-                least.eq(0),
-                held.eq(0),
-                self.loaded.eq(0),
-                self.illegal.eq(0),
-            ]
+            m.d.sync += [place.eq(0), least.eq(0), self.loaded.eq(0), self.illegal.eq(0)]
         return m

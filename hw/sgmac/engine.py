@@ -7,31 +7,34 @@ from amaranth.lib.wiring import In, Out
 
 from hw.job_control import JobControl
 from hw.sgmac.numbers import Numbers
-from hw.sgmac.registers import GradientPhase, GradientRefusal
+from hw.sgmac.registers import GradientOperation, GradientPhase, GradientRefusal
 
 __all__ = ["GradientEngine"]
 
-_ORDERS = "start abort offered read_idle write_idle read_error write_error".split()
+_ORDERS = "start abort ready offered read_idle write_idle read_error write_error".split()
 _ANSWERS = "started refused abort_taken aborted failed done busy begin flush stop clear".split()
-_FROM_DATAPATH = ("illegal", "listed", "computed", "finished")
+_FROM_DATAPATH = ("illegal", "listed", "computed", "finished", "misranked")
 
 
 class GradientEngine(wiring.Component):
-    """The sequence of a job: the channel list, all rows, the bias gradients.
+    """The sequence of a job: the channel list, all rows, the bias gradients. rank and schedule are
+    one phase each: they have ended when the masters have nothing to do any more.
 
-    Flow control: orders, refusals and early ends are those of hw/job_control.py. A channel list
-    that is illegal ends the job before anything is written.
+    Flow control: orders, refusals and early ends are those of hw/job_control.py. A channel list or
+    a ranking that is illegal ends the job before anything is written.
 
-    Latency: a job begins `checking` + 2 cycles after ``start``.
+    Latency: a job begins `checking` + 2 cycles after ``start`` when ``ready``.
 
     Members
     -------
-    start, abort, offered, read_idle, write_idle, read_error, write_error: In(1); started, refused,
+    start, abort, ready, offered, read_idle, write_idle, read_error, write_error: In(1); started, refused,
     abort_taken, aborted, failed, done, busy, begin, flush, stop, clear: Out(1): as of JobControl.
-    unlisted: Out(1), with failed: the channel list was illegal.
+    unlisted: Out(1), with failed: the channel list or the ranking was illegal.
+    operation: In(GradientOperation), holds still from start to the end of busy.
     verdict: In(GradientRefusal), `checking` cycles old. refusal: Out, of the last start.
     phase: Out(GradientPhase).
-    illegal, listed, computed, finished: In(1), of the datapath.
+    illegal, listed, computed, finished: In(1), of the datapath; misranked: In(1), of the channel
+    choice, its illegal.
     """
 
     checking = Numbers.latency
@@ -41,6 +44,7 @@ class GradientEngine(wiring.Component):
             {name: In(1) for name in (*_ORDERS, *_FROM_DATAPATH)}
             | {name: Out(1) for name in (*_ANSWERS, "unlisted")}
             | {
+                "operation": In(GradientOperation),
                 "verdict": In(GradientRefusal),
                 "refusal": Out(GradientRefusal),
                 "phase": Out(GradientPhase),
@@ -55,17 +59,26 @@ class GradientEngine(wiring.Component):
         for name in _ANSWERS:
             m.d.comb += getattr(self, name).eq(getattr(control, name))
         m.d.comb += [
-            control.ready.eq(1),
             control.legal.eq(self.verdict == GradientRefusal.NONE),
-            control.failing.eq(self.illegal & (self.phase == GradientPhase.LIST)),
-            self.unlisted.eq(control.failed & self.illegal),
+            control.failing.eq(
+                (self.illegal & (self.phase == GradientPhase.LIST))
+                | (self.misranked & (self.phase == GradientPhase.SCHEDULE))
+            ),
+            self.unlisted.eq(control.failed & control.failing),
         ]
+        idle = self.write_idle & ~self.offered
         with m.If(control.occupied):
             m.d.sync += self.refusal.eq(GradientRefusal.BUSY)
         with m.Elif(control.started | control.refused):
             m.d.sync += self.refusal.eq(self.verdict)
         with m.If(control.begin):
-            m.d.sync += self.phase.eq(GradientPhase.LIST)
+            with m.Switch(self.operation):
+                with m.Case(GradientOperation.RANK):
+                    m.d.sync += self.phase.eq(GradientPhase.RANK)
+                with m.Case(GradientOperation.SCHEDULE):
+                    m.d.sync += self.phase.eq(GradientPhase.SCHEDULE)
+                with m.Default():
+                    m.d.sync += self.phase.eq(GradientPhase.LIST)
         with m.Elif(~control.busy):
             m.d.sync += self.phase.eq(GradientPhase.IDLE)
         with m.Elif(control.running):
@@ -77,6 +90,7 @@ class GradientEngine(wiring.Component):
                     with m.If(self.computed):
                         m.d.sync += self.phase.eq(GradientPhase.BIAS)
                 with m.Case(GradientPhase.BIAS):
-                    idle = self.finished & self.write_idle & ~self.offered
+                    m.d.comb += control.finished.eq(self.finished & idle)
+                with m.Case(GradientPhase.RANK, GradientPhase.SCHEDULE):
                     m.d.comb += control.finished.eq(idle)
         return m

@@ -13,10 +13,9 @@ from hw.config import Configuration, width_for
 from hw.sgmac.array_job import words_layout
 from hw.sgmac.channel_list import ChannelList
 from hw.sgmac.deal import Deal, Sink
-from hw.sgmac.job import ADDRESS_WIDTH, memory_job_layout
+from hw.sgmac.job import ADDRESS_WIDTH, LENGTH_WIDTH, memory_job_layout
 from hw.sgmac.row_addresses import GRADIENT_BYTES, RowAddresses
 
-LENGTH_WIDTH = 32
 SCALE_BYTES = 4
 
 

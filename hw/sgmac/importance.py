@@ -2,7 +2,7 @@
 """importance: which input channels matter most, from their weights as they stream by."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.config import Configuration, width_for
@@ -12,15 +12,12 @@ from hw.sgmac.job import OUTPUTS_WIDTH
 from hw.sgmac.ranking import IMPORTANCE_WIDTH, Ranking
 from hw.stream import CreditQueue
 
-__all__ = ["Importance", "ranked_layout"]
+__all__ = ["Importance"]
 
 _SQUARED = 2
 """Cycles to a byte's square."""
-
-
-def ranked_layout(channels: int) -> data.StructLayout:
-    """A channel and its importance."""
-    return data.StructLayout({"channel": width_for(channels - 1), "importance": IMPORTANCE_WIDTH})
+_SORT = 385
+"""Cycles of a sort beside 16 for each channel."""
 
 
 class Importance(wiring.Component):
@@ -30,14 +27,11 @@ class Importance(wiring.Component):
     by (-importance, channel). A channel has ``rows`` rows of ``row_bytes`` signed bytes, each from
     a new beat (docs/numerics.md, memory); less than 2^18 in all.
 
-    Flow control: ``beats`` is a stream, taken from ``start`` until all channels are there. The
-    ranking is made, and stays until the next ``start``. Then positions may be asked for, and on
-    ``emit`` the whole ranking comes as a stream, in which positions are not answered.
+    Flow control: ``beats`` and ``ranking`` are streams. Beats are taken from ``start`` until all
+    channels are there, then the ranking is made and given; nothing of it stays.
 
-    Latency: `settled` cycles from the last beat to the sort, which takes 16 * n + 385 for n
-    channels; one more to ``ready``. `latency` cycles from a position to its channel.
-    `emit_latency` from ``emit`` to the first of ``ranking``. Throughput: a beat a cycle, a
-    position a cycle, a channel of ``ranking`` a cycle.
+    Latency: `latency` + 16 * n cycles from the last beat to the first channel of ``ranking``.
+    Throughput: a beat a cycle, a channel of ``ranking`` a cycle.
 
     Parameters
     ----------
@@ -45,25 +39,18 @@ class Importance(wiring.Component):
 
     Members
     -------
-    start: In(1), drops the ranking; the numbers hold still from then until the last use of it.
+    start: In(1); the numbers hold still from then until the ranking was taken.
     count: In(range(channels + 1)), n, at least 1. rows: In(range(kernel^2 + 1)), k * k, depthwise
         1; at least 1. row_bytes: In(16), C_out, depthwise k * k; at least 1.
     beats: In(stream of data_width bits).
-    ready: Out(1), the ranking is there.
-    position: In(range(channels)), from 0. channel: Out(range(channels)), which has that rank.
-    emit: In(1), a pulse, while ready. ranking: Out(stream of ranked_layout), n, most important
-        first.
-    emitting: Out(1), from ``emit`` until all were taken.
+    ranking: Out(stream of range(channels)), n channels, most important first.
     """
-
-    latency = Ranking.latency
-    emit_latency = 1 + latency + CreditQueue.latency
 
     def __init__(self, config: Configuration):
         self.config = config
         self._summed = _SQUARED + tree_cycles(config.beat_bytes)
-        self.settled = self._summed + 3
-        width = width_for(config.channels - 1)
+        self._settled = self._summed + 3
+        self.latency = self._settled + _SORT + 1 + Ranking.latency + CreditQueue.latency
         super().__init__(
             {
                 "start": In(1),
@@ -71,12 +58,7 @@ class Importance(wiring.Component):
                 "rows": In(width_for(config.kernel**2)),
                 "row_bytes": In(OUTPUTS_WIDTH),
                 "beats": In(stream.Signature(config.data_width)),
-                "ready": Out(1),
-                "position": In(width),
-                "channel": Out(width),
-                "emit": In(1),
-                "ranking": Out(stream.Signature(ranked_layout(config.channels))),
-                "emitting": Out(1),
+                "ranking": Out(stream.Signature(width_for(config.channels - 1))),
             }
         )
 
@@ -140,7 +122,7 @@ class Importance(wiring.Component):
             m.d.sync += channel.eq(0)
         with m.Elif(writes):
             m.d.sync += channel.eq(channel + 1)
-        sorts = delayed(m, passes & all_end, self.settled, "sorts", reset_less=False)
+        sorts = delayed(m, passes & all_end, self._settled, "sorts", reset_less=False)
         m.d.comb += [
             ranks.write.eq(writes),
             ranks.channel.eq(channel),
@@ -148,31 +130,23 @@ class Importance(wiring.Component):
             ranks.sort.eq(sorts),
             ranks.count.eq(self.count),
         ]
-        sorting = Signal()
+
+        # the whole ranking as a stream
+        width = width_for(config.channels - 1)
+        places = ranks.latency + CreditQueue.round_trip
+        m.submodules.queue = queue = CreditQueue(width, places)
+        sorting, walks, rank, asked = Signal(), Signal(), Signal(width), Signal()
+        m.d.comb += [
+            asked.eq(walks & queue.available),
+            ranks.position.eq(rank),
+            queue.reserve.eq(asked),
+            queue.write.eq(delayed(m, asked, ranks.latency, "asked", reset_less=False)),
+            queue.result.eq(ranks.ranked),
+        ]
         with m.If(sorts):
             m.d.sync += sorting.eq(1)
         with m.Elif(sorting & ~ranks.busy):
-            m.d.sync += [sorting.eq(0), self.ready.eq(1)]
-        with m.If(self.start):
-            m.d.sync += self.ready.eq(0)
-
-        # the whole ranking as a stream
-        places = self.latency + CreditQueue.round_trip
-        m.submodules.queue = queue = CreditQueue(ranked_layout(config.channels), places)
-        walks, rank = Signal(), Signal.like(self.count)
-        asked = Signal()
-        m.d.comb += [
-            asked.eq(walks & queue.available),
-            ranks.position.eq(Mux(walks, rank, self.position)),
-            self.channel.eq(ranks.ranked),
-            queue.reserve.eq(asked),
-            queue.write.eq(delayed(m, asked, self.latency, "asked", reset_less=False)),
-            queue.result.channel.eq(ranks.ranked),
-            queue.result.importance.eq(ranks.ranked_importance),
-            self.emitting.eq(walks | ~queue.empty),
-        ]
-        with m.If(self.emit):
-            m.d.sync += [walks.eq(1), rank.eq(0)]
+            m.d.sync += [sorting.eq(0), walks.eq(1), rank.eq(0)]
         with m.Elif(asked):
             m.d.sync += rank.eq(rank + 1)
             with m.If(rank == self.count - 1):

@@ -9,6 +9,8 @@ ADDRESS_WIDTH = 64
 STRIDE_WIDTH = 24
 """Bits of a row or piece of weights in bytes."""
 OUTPUTS_WIDTH = 16
+LENGTH_WIDTH = 32
+"""Bits of a transfer's bytes."""
 
 
 def memory_job_layout(config: Configuration) -> data.StructLayout:
@@ -34,4 +36,22 @@ def memory_job_layout(config: Configuration) -> data.StructLayout:
         | {name: width_for(config.channels) for name in ("in_channels", "selected")}
         | {"outputs": OUTPUTS_WIDTH, "taps": width_for(config.kernel**2)}
         | {name: 1 for name in flags}
+    )
+
+
+def choice_job_layout(config: Configuration) -> data.StructLayout:
+    """What the jobs rank and schedule are told.
+
+    weights_address: int8 rows of the whole layer, layer_bytes in all. ranking_address,
+    channels_address: 32-bit words. Every address is a multiple of the beat.
+    in_channels: of the layer. rows, row_bytes: of each input channel. selected: K, pool, place: the
+    window and where on the ranking it begins.
+    """
+    addresses = ("weights", "ranking", "channels")
+    return data.StructLayout(
+        {f"{name}_address": ADDRESS_WIDTH for name in addresses}
+        | {"layer_bytes": LENGTH_WIDTH, "rows": width_for(config.kernel**2)}
+        | {"row_bytes": OUTPUTS_WIDTH}
+        | {name: width_for(config.channels) for name in ("in_channels", "selected", "pool")}
+        | {"place": width_for(config.channels - 1)}
     )

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What follows from the numbers of a sparse-gradient job, and whether it can be done."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from hw.config import Configuration
 from hw.sgmac.array_job import array_job_layout
-from hw.sgmac.job import memory_job_layout
-from hw.sgmac.registers import ADDRESSES, GradientRefusal
+from hw.sgmac.job import LENGTH_WIDTH, choice_job_layout, memory_job_layout
+from hw.sgmac.registers import ADDRESSES, GradientOperation, GradientRefusal
 
 MOST_ROWS = 1 << 16
 """Of a job with update: golden.sgmac.update.ROW_LIMIT."""
+MOST_WEIGHTS = (1 << 18) - 1
+"""Of a channel that is ranked: golden.sgmac.importance.TERM_LIMIT."""
 
 MODE = ("depthwise", "accumulate", "update", "bias")
 
@@ -22,7 +24,8 @@ def asked_layout() -> data.StructLayout:
     return data.StructLayout(
         {f"{name}_address": 64 for name in ADDRESSES}
         | {name: 16 for name in ("width", "height", "out_width", "out_height")}
-        | {name: 32 for name in ("in_channels", "outputs", "selected")}
+        | {name: 32 for name in ("in_channels", "outputs", "selected", "pool", "place")}
+        | {"operation": GradientOperation}
         | {name: 8 for name in ("kernel", "stride", "padding")}
         | {name: 1 for name in MODE}
     )
@@ -38,6 +41,8 @@ class Numbers(wiring.Component):
     golden.sgmac.shape.Convolution allows; 1 <= C_in <= channels; 1 <= C_out <= 65535, C_out = C_in
     when depthwise, C_out <= channels with bias; 1 <= K <= C_in; K k^2 <= 65536 when updating; every
     address that the job uses a multiple of w.
+    rank asks this of k, C_in and C_out alone, and less than 2^18 weights a channel, less than 2^32
+    bytes in all; schedule of C_in and K, and K <= pool <= C_in, place < pool.
 
     Flow control: none. Latency: `latency` cycles from a change of ``asked``. Throughput: one job at
     a time.
@@ -49,10 +54,10 @@ class Numbers(wiring.Component):
     Members
     -------
     asked: In(asked_layout). refusal: Out(GradientRefusal).
-    memory: Out(memory_job_layout). array: Out(array_job_layout).
+    memory: Out(memory_job_layout). array: Out(array_job_layout). choice: Out(choice_job_layout).
     """
 
-    latency = 5
+    latency = 6
 
     def __init__(self, config: Configuration):
         self.config = config
@@ -62,13 +67,17 @@ class Numbers(wiring.Component):
                 "refusal": Out(GradientRefusal),
                 "memory": Out(memory_job_layout(config)),
                 "array": Out(array_job_layout(config)),
+                "choice": Out(choice_job_layout(config)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
         config, asked = self.config, self.asked
-        memory, array = self.memory, self.array
+        memory, array, choice = self.memory, self.array, self.choice
+        gradient = asked.operation == GradientOperation.GRADIENT
+        ranks = asked.operation == GradientOperation.RANK
+        schedules = asked.operation == GradientOperation.SCHEDULE
         beat_bits = exact_log2(config.beat_bytes)
 
         def register(value, name):
@@ -98,6 +107,7 @@ class Numbers(wiring.Component):
         values = Mux(asked.depthwise, taps, asked.outputs[:16])
         row_beats = register(beats(values), "row_beats")
         gradient_beats = register(beats(values << 2), "gradient_beats")
+        weights = register(asked.outputs[:16] * taps[: len(memory.taps)], "weights")
         # cycle 2: pieces of the layer, and the room that is asked for
         piece = register(
             Mux(asked.depthwise, row_beats, taps[: len(memory.taps)] * row_beats), "piece"
@@ -106,7 +116,8 @@ class Numbers(wiring.Component):
             asked.selected[: len(array.selected)] * x_beats[: len(array.x_beats)], "room"
         )
         rows = register(asked.selected[: len(array.selected)] * taps[: len(memory.taps)], "rows")
-        # cycle 3: outputs
+        # cycle 3: outputs, and the whole layer
+        layer = register(asked.in_channels[: len(memory.in_channels)] * piece, "layer")
         resident = register((room <= 2 * config.plane_beats) & ~asked.depthwise, "resident")
         for name in ("kernel", "stride", "padding", "depthwise", "height", "width"):
             m.d.comb += array[name].eq(asked[name])
@@ -136,6 +147,15 @@ class Numbers(wiring.Component):
             m.d.comb += memory[f"{name}_address"].eq(asked[f"{name}_address"])
         for name in ("depthwise", "accumulate", "update", "bias"):
             m.d.comb += memory[name].eq(asked[name])
+        for name in ("weights", "ranking", "channels"):
+            m.d.comb += choice[f"{name}_address"].eq(asked[f"{name}_address"])
+        for name in ("in_channels", "selected", "pool", "place"):
+            m.d.comb += choice[name].eq(asked[name])
+        m.d.comb += [
+            choice.layer_bytes.eq(layer << beat_bits),
+            choice.rows.eq(Mux(asked.depthwise, 1, taps)),
+            choice.row_bytes.eq(values),
+        ]
 
         # ---- the verdict
         def outside(value, low, high):
@@ -148,28 +168,46 @@ class Numbers(wiring.Component):
             return (reached >= padded) | (beyond + asked.kernel <= padded)
 
         used = {
-            "channels": Const(1),
-            "input": Const(1),
-            "error": Const(1),
-            "result": ~asked.update | asked.accumulate,
-            "weights": asked.update,
-            "scale": asked.update,
-            "bias": asked.bias,
+            "channels": ~ranks,
+            "input": gradient,
+            "error": gradient,
+            "result": gradient & (~asked.update | asked.accumulate),
+            "weights": Mux(gradient, asked.update, ranks),
+            "scale": gradient & asked.update,
+            "bias": gradient & asked.bias,
+            "ranking": ~gradient,
         }
         reasons = {
-            GradientRefusal.KERNEL: outside(asked.kernel, 1, config.kernel)
-            | (asked.stride == 0)
-            | (asked.padding >= asked.kernel),
-            GradientRefusal.INPUT_SIZE: outside(sizes["x"], 1, config.plane),
-            GradientRefusal.ERROR_SIZE: outside(sizes["error"], 1, config.plane)
-            | register(Cat(illegal_side(side) for side in sides).any(), "illegal_sides"),
+            GradientRefusal.OPERATION: ~(gradient | ranks | schedules),
+            GradientRefusal.KERNEL: (~schedules & outside(asked.kernel, 1, config.kernel))
+            | (gradient & ((asked.stride == 0) | (asked.padding >= asked.kernel))),
+            GradientRefusal.INPUT_SIZE: gradient & outside(sizes["x"], 1, config.plane),
+            GradientRefusal.ERROR_SIZE: gradient
+            & (
+                outside(sizes["error"], 1, config.plane)
+                | register(Cat(illegal_side(side) for side in sides).any(), "illegal_sides")
+            ),
             GradientRefusal.IN_CHANNELS: outside(asked.in_channels, 1, config.channels),
-            GradientRefusal.OUTPUTS: outside(asked.outputs, 1, 0xFFFF)
-            | (asked.depthwise & (asked.outputs != asked.in_channels))
-            | (asked.bias & (asked.outputs > config.channels)),
-            GradientRefusal.SELECTED: outside(asked.selected, 1, config.channels)
-            | (asked.selected > asked.in_channels)
-            | (asked.update & (rows > MOST_ROWS)),
+            GradientRefusal.OUTPUTS: ~schedules
+            & (
+                outside(asked.outputs, 1, 0xFFFF)
+                | (asked.depthwise & (asked.outputs != asked.in_channels))
+                | (gradient & asked.bias & (asked.outputs > config.channels))
+            ),
+            GradientRefusal.SELECTED: ~ranks
+            & (
+                outside(asked.selected, 1, config.channels)
+                | (asked.selected > asked.in_channels)
+                | (gradient & asked.update & (rows > MOST_ROWS))
+            ),
+            GradientRefusal.LAYER: ranks
+            & (
+                (~asked.depthwise & (weights > MOST_WEIGHTS))
+                | ((layer >> (LENGTH_WIDTH - beat_bits)) != 0)
+            ),
+            GradientRefusal.POOL: schedules
+            & outside(asked.pool, asked.selected, asked.in_channels),
+            GradientRefusal.PLACE: schedules & (asked.place >= asked.pool),
         } | {
             GradientRefusal[f"{name.upper()}_ADDRESS"]: used[name]
             & (asked[f"{name}_address"][:beat_bits] != 0)

@@ -31,8 +31,8 @@ class Ranking(wiring.Component):
     bits inverted; each keeps the order of equal digits. Two lists of channels take turns.
 
     Latency: 8 * (2 * (n + drain) + 32) + 1 cycles, 16 for each channel and 385, from ``sort`` to
-    not ``busy``; `latency` cycles from a position to its channel and importance. Throughput: a
-    position a cycle, an importance a cycle.
+    not ``busy``; `latency` cycles from a position to its channel. Throughput: a position a
+    cycle, an importance a cycle.
 
     Parameters
     ----------
@@ -44,8 +44,7 @@ class Ranking(wiring.Component):
     sort: In(1), a pulse, with count: In(range(channels + 1)), n, at least 1, which holds still
         while busy.
     busy: Out(1).
-    position: In(range(channels)), r. ranked: Out(range(channels)), channel(r);
-    ranked_importance: Out(32), its importance.
+    position: In(range(channels)), r. ranked: Out(range(channels)), channel(r).
     """
 
     latency = 4
@@ -66,7 +65,6 @@ class Ranking(wiring.Component):
                 "busy": Out(1),
                 "position": In(width),
                 "ranked": Out(width),
-                "ranked_importance": Out(IMPORTANCE_WIDTH),
             }
         )
 
@@ -105,11 +103,12 @@ class Ranking(wiring.Component):
             importance.addr.eq(channel_2),
             self.ranked.eq(channel_4),
         ]
-        m.d.sync += self.ranked_importance.eq(importance.data)
+        importance_4 = Signal(IMPORTANCE_WIDTH, reset_less=True)
+        m.d.sync += importance_4.eq(importance.data)
 
         # cycle 4: the digit; then its place
         digit_5 = Signal(_DIGIT_WIDTH, reset_less=True)
-        m.d.sync += digit_5.eq(~self.ranked_importance.word_select(turn, _DIGIT_WIDTH))
+        m.d.sync += digit_5.eq(~importance_4.word_select(turn, _DIGIT_WIDTH))
         comes_5 = delayed(m, steps.valid, self.latency + 1, "comes", reset_less=False)
         m.d.comb += [
             places.clear.eq(clear),

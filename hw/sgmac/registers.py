@@ -3,7 +3,7 @@
 
 import enum
 
-from hw.bus.register_map import Access, Field, Register, named_bits, word
+from hw.bus.register_map import Access, Field, Register, named_bits, names_of, word
 from hw.engine_registers import engine_registers
 
 PREFIX = "gradient_"
@@ -34,6 +34,19 @@ class GradientRefusal(enum.IntEnum):
     WEIGHTS_ADDRESS = 13
     SCALE_ADDRESS = 14
     BIAS_ADDRESS = 15
+    OPERATION = 16
+    LAYER = 17
+    POOL = 18
+    PLACE = 19
+    RANKING_ADDRESS = 20
+
+
+class GradientOperation(enum.IntEnum):
+    """What a job of the unit does; 3 is refused."""
+
+    GRADIENT = 0
+    RANK = 1
+    SCHEDULE = 2
 
 
 class GradientPhase(enum.IntEnum):
@@ -43,16 +56,19 @@ class GradientPhase(enum.IntEnum):
     LIST = 1
     COMPUTE = 2
     BIAS = 3
+    RANK = 4
+    SCHEDULE = 5
 
 
 ADDRESSES = {
-    "channels": "the channel list: 32 bits each, strictly ascending",
+    "channels": "the channel list: 32 bits each, strictly ascending; schedule writes it",
     "input": "the input maps, signed bytes, plane after plane",
     "error": "the error maps, signed bytes, plane after plane",
     "result": "weight gradients, int32 rows; read too when accumulating",
-    "weights": "the layer's weights, int8 rows; read and written by an update",
+    "weights": "the layer's weights, int8 rows; read and written by an update, read by rank",
     "scale": "multiplier (bits 15..0) and shift (21..16) of each output, for an update",
     "bias": "where the bias gradients go, int32 each",
+    "ranking": "all channels, most important first, 32 bits each; rank writes it, schedule reads",
 }
 """What each address register points to; docs/numerics.md has the layouts."""
 
@@ -83,13 +99,26 @@ def _side(name: str, description: str, offset: int) -> Register:
     )
 
 
+def _address(name: str, offset: int) -> list[Register]:
+    halves = (("low", "; lower 32 bits"), ("high", "; upper 32 bits"))
+    return [
+        word(
+            f"{PREFIX}{name}_address_{half}",
+            offset + 4 * index,
+            RW,
+            ADDRESSES[name] + text,
+            locked=ENGINE,
+        )
+        for index, (half, text) in enumerate(halves)
+    ]
+
+
 def _job() -> list[Register]:
     registers, offset = [], BASE + 0x10
-    for name, description in ADDRESSES.items():
-        for half, text in (("low", "; lower 32 bits"), ("high", "; upper 32 bits")):
-            key = f"{PREFIX}{name}_address_{half}"
-            registers.append(word(key, offset, RW, description + text, locked=ENGINE))
-            offset += 4
+    for name in ADDRESSES:
+        if name != "ranking":
+            registers += _address(name, offset)
+            offset += 8
     registers += [
         _side("input_size", "of an input map", offset),
         _side("error_size", "of an error map", offset + 4),
@@ -121,16 +150,40 @@ def _job() -> list[Register]:
             access=RW,
             locked=ENGINE,
             description="what the job does",
-            fields=named_bits(
-                ("depthwise", "one filter a channel"),
-                ("accumulate", "adds to the gradients in memory"),
-                ("update", "writes updated weights instead of gradients"),
-                ("stochastic", "rounds an update by random bits instead of to nearest"),
-                ("bias", "writes bias gradients"),
+            fields=(
+                *named_bits(
+                    ("depthwise", "one filter a channel"),
+                    ("accumulate", "adds to the gradients in memory"),
+                    ("update", "writes updated weights instead of gradients"),
+                    ("stochastic", "rounds an update by random bits instead of to nearest"),
+                    ("bias", "writes bias gradients"),
+                ),
+                Field(
+                    name="operation",
+                    low=8,
+                    width=2,
+                    description="rank: orders the channels by their weights; schedule: a window on "
+                    "the ranking becomes the channel list",
+                    values=names_of(GradientOperation),
+                ),
             ),
         ),
         word(f"{PREFIX}seed", offset + 8, RW, "random register, not 0", locked=ENGINE, reset=1),
     ]
+    offset += 12
+    registers += _address("ranking", offset)
+    for index, (name, access, description) in enumerate(
+        (
+            ("pool", RW, "channels of the ranking that take turns, K..C_in; for schedule"),
+            ("place", RW, "of the ranking at which the window begins, 0..pool - 1; for schedule"),
+            ("following", RO, "(place + K) mod pool, the place of the next window"),
+        ),
+        2,
+    ):
+        locked = ENGINE if access is RW else ""
+        registers.append(
+            word(f"{PREFIX}{name}", offset + 4 * index, access, description, locked=locked)
+        )
     return registers
 
 
@@ -146,7 +199,11 @@ def gradient_registers() -> list[Register]:
         state="state of the sparse-gradient unit",
         errors="what went wrong in the sparse-gradient unit since it was cleared",
         more_errors=(
-            ("channels", "the channel list does not rise, or names no channel of the layer"),
+            (
+                "channels",
+                "the channel list does not rise, or names no channel of the layer; or the ranking "
+                "names none, or one twice in the window",
+            ),
         ),
     )
     counters = [

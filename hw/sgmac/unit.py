@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sparse-gradient unit: engine, numbers, datapath and its two masters."""
+"""The sparse-gradient unit: engine, numbers, what they start, and two masters."""
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import Module, Mux, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.bus.read_master import COUNTER_WIDTH, ReadMaster
 from hw.bus.signature import Axi4Read, Axi4Write
 from hw.bus.write_master import WriteMaster
-from hw.config import Configuration
+from hw.config import Configuration, width_for
+from hw.sgmac.channel_choice import ChannelChoice
 from hw.sgmac.datapath import GradientDatapath
 from hw.sgmac.engine import GradientEngine
-from hw.sgmac.gather import LENGTH_WIDTH
-from hw.sgmac.job import ADDRESS_WIDTH
+from hw.sgmac.job import ADDRESS_WIDTH, LENGTH_WIDTH
 from hw.sgmac.numbers import Numbers, asked_layout
-from hw.sgmac.registers import COUNTED, GradientPhase, GradientRefusal
+from hw.sgmac.registers import COUNTED, GradientOperation, GradientPhase, GradientRefusal
 
 __all__ = ["SparseGradient"]
 
@@ -23,14 +23,17 @@ BURST, OUTSTANDING = 16, 8
 
 
 class SparseGradient(wiring.Component):
-    """Weight gradients of the selected channels of a layer, or their updated weights.
+    """Weight gradients of the selected channels of a layer, or their updated weights; and which
+    channels those are: the layer's ranking, and a window on it. Between jobs everything is in
+    memory, so that layers can take turns.
 
-    Equation: golden/sgmac, docs/numerics.md.
+    Equation: golden/sgmac, docs/numerics.md. ``asked.operation`` tells which job it is.
 
     Flow control: ``start`` and ``abort`` are held by their register until they are answered; the
     numbers of a job hold still from ``start`` to the end of ``busy``. Two AXI4 masters.
 
-    Latency: golden.sgmac.cycles.job_cycles. Throughput: one job at a time.
+    Latency: golden.sgmac.cycles. Throughput: one job at a time. schedule begins `channels` + 1
+    cycles after a reset or an early end, at the earliest.
 
     Parameters
     ----------
@@ -43,6 +46,7 @@ class SparseGradient(wiring.Component):
     unlisted: Out(1), pulses: how a start or abort was answered, and how a job ended. busy: Out(1).
     read_decode, write_decode: Out(1), with the failed pulses: the error was DECERR.
     refusal: Out(GradientRefusal). phase: Out(GradientPhase).
+    following: Out(range(channels)), (place + K) mod pool, of legal numbers.
     count_...: Out(32), one for each of COUNTED, of the last job.
     read: Out(Axi4Read). write: Out(Axi4Write).
     """
@@ -62,6 +66,7 @@ class SparseGradient(wiring.Component):
                 "seed": In(32),
                 "refusal": Out(GradientRefusal),
                 "phase": Out(GradientPhase),
+                "following": Out(width_for(config.channels - 1)),
                 "read": Out(Axi4Read(ADDRESS_WIDTH, config.data_width)),
                 "write": Out(Axi4Write(ADDRESS_WIDTH, config.data_width)),
             }
@@ -72,28 +77,48 @@ class SparseGradient(wiring.Component):
         config = self.config
         m.submodules.engine = engine = GradientEngine()
         m.submodules.numbers = numbers = Numbers(config)
-        datapath = GradientDatapath(config)
+        datapath, choice = GradientDatapath(config), ChannelChoice(config)
         m.submodules.datapath = ResetInserter(engine.flush)(datapath)
+        m.submodules.choice = ResetInserter(engine.flush)(choice)
         sizes = {"length_width": LENGTH_WIDTH, "burst": BURST, "outstanding": OUTSTANDING}
         m.submodules.reader = reader = ReadMaster(ADDRESS_WIDTH, config.data_width, **sizes)
         m.submodules.writer = writer = WriteMaster(ADDRESS_WIDTH, config.data_width, **sizes)
         wiring.connect(m, reader.axi, wiring.flipped(self.read))
         wiring.connect(m, writer.axi, wiring.flipped(self.write))
-        wiring.connect(m, datapath.reads, reader.transfers)
-        wiring.connect(m, reader.data, datapath.read)
-        wiring.connect(m, datapath.writes, writer.transfers)
-        wiring.connect(m, datapath.written, writer.data)
+        gradient, ranks, schedules = (self.asked.operation == each for each in GradientOperation)
+        for block, at_work in ((datapath, gradient), (choice, ~gradient)):
+            m.d.comb += [
+                block.read.payload.eq(reader.data.payload),
+                block.read.valid.eq(reader.data.valid & at_work),
+            ]
+            with m.If(at_work):
+                m.d.comb += reader.data.ready.eq(block.read.ready)
+            for source, target in (
+                (block.reads, reader.transfers),
+                (block.writes, writer.transfers),
+                (block.written, writer.data),
+            ):
+                m.d.comb += source.ready.eq(target.ready & at_work)
+                with m.If(at_work):
+                    m.d.comb += [target.payload.eq(source.payload), target.valid.eq(source.valid)]
         m.d.comb += [
+            choice.job.eq(numbers.choice),
+            choice.rank.eq(engine.begin & ranks),
+            choice.schedule.eq(engine.begin & schedules),
+            self.following.eq(choice.following),
+            engine.operation.eq(self.asked.operation),
+            engine.ready.eq(choice.ready | ~schedules),
+            engine.misranked.eq(choice.illegal),
             numbers.asked.eq(self.asked),
             datapath.memory.eq(numbers.memory),
             datapath.array.eq(numbers.array),
             datapath.stochastic.eq(self.stochastic),
             datapath.seed.eq(self.seed | (self.seed == 0)),
-            datapath.begin.eq(engine.begin),
+            datapath.begin.eq(engine.begin & gradient),
             engine.start.eq(self.start),
             engine.abort.eq(self.abort),
             engine.verdict.eq(numbers.refusal),
-            engine.offered.eq(datapath.reads.valid | datapath.writes.valid),
+            engine.offered.eq(reader.transfers.valid | writer.transfers.valid),
             engine.read_idle.eq(reader.idle),
             engine.write_idle.eq(writer.idle),
             engine.read_error.eq(reader.error),
@@ -118,7 +143,7 @@ class SparseGradient(wiring.Component):
         ]
         saturated = Signal(COUNTER_WIDTH)
         with m.If(engine.busy):
-            m.d.sync += saturated.eq(datapath.saturated)
+            m.d.sync += saturated.eq(Mux(gradient, datapath.saturated, 0))
         m.d.comb += self.count_saturated.eq(saturated)
         steps = {
             "cycles": engine.busy,

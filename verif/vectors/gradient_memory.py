@@ -11,7 +11,7 @@ from golden.sgmac import Convolution, layout
 from golden.sgmac.engine import Update
 
 SPACE = 1 << 20
-NAMES = ("channels", "input", "error", "result", "weights", "scale", "bias")
+NAMES = ("channels", "input", "error", "result", "weights", "scale", "bias", "ranking")
 ADDRESSES = {f"{name}_address": (1 << 33) + number * SPACE for number, name in enumerate(NAMES)}
 """Every array has a megabyte of its own."""
 

@@ -26,7 +26,7 @@ class Run:
     """Jobs one after the other on one unit and its memory."""
 
     def __init__(self, seed: int, pattern: str = "none", latency: int = 3, config=CONFIG):
-        self.dut = SparseGradient(config)
+        self.dut, self.beat = SparseGradient(config), config.beat_bytes
         self.seed, self.pattern = seed, pattern
         self.memory: dict[int, int] = {}
         none = self.pause
@@ -41,14 +41,14 @@ class Run:
         return stalls(self.pattern, random.Random(f"{self.seed} {index}"))
 
     def bytes_at(self, address: int) -> bytes:
-        return bytes(self.memory.get(address + i, 0xA5) for i in range(BEAT))
+        return bytes(self.memory.get(address + i, 0xA5) for i in range(self.beat))
 
     def bytes_of(self, name: str, count: int) -> bytes:
         base = ADDRESSES[f"{name}_address"]
         return bytes(self.memory.get(base + i, 0xA5) for i in range(count))
 
     def load(self, job: MemoryJob) -> None:
-        for name, content in job.contents(BEAT).items():
+        for name, content in job.contents(self.beat).items():
             base = ADDRESSES[f"{name}_address"]
             self.memory.update(enumerate(content, base))
 
