@@ -26,7 +26,7 @@ def attach_unit(m: Module, config: Configuration, registers: RegisterBlock) -> S
         asked |= {f"{prefix}{side}": getattr(of(register), side) for side in ("width", "height")}
     asked |= {name: of(name).value for name in ("in_channels", "outputs", "selected")}
     asked["kernel"] = of("kernel").size
-    asked |= {name: getattr(of("kernel"), name) for name in ("stride", "padding")}
+    asked |= {name: getattr(of("kernel"), name) for name in ("stride", "padding", "padding_above")}
     mode = ("depthwise", "accumulate", "update", "bias")
     asked |= {name: getattr(of("mode"), name) for name in mode}
     m.d.comb += [getattr(unit.asked, name).eq(value) for name, value in asked.items()]

@@ -112,7 +112,10 @@ def _job() -> list[Register]:
             fields=(
                 Field(name="size", width=8, reset=1, description="k, taps a side"),
                 Field(name="stride", low=8, width=8, reset=1, description="s"),
-                Field(name="padding", low=16, width=8, description="p, above and to the left"),
+                Field(name="padding", low=16, width=8, description="p, to the left"),
+                Field(
+                    name="padding_above", low=24, width=8, description="a, above; p but in bands"
+                ),
             ),
         ),
         Register(
