@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from golden.sgmac import Convolution, JobResult, Update, run_job
+from golden.sgmac import Convolution, JobResult, Update, bands, run_job
 from host.backends import RtlBackend
 from host.errors import GradientError, HardwareError
 from host.gradient_driver import GradientDriver
@@ -111,8 +111,6 @@ class RtlGradient:
             "kernel": (sizes.kernel, config.kernel),
             "in_channels": (sizes.in_channels, config.channels),
             "out_channels": (sizes.out_channels, config.channels),
-            "bytes of an input map": (sizes.height * sizes.width, config.plane),
-            "bytes of an error map": (sizes.out_height * sizes.out_width, config.plane),
         }
         for name, (value, most) in limits.items():
             if value > most:
@@ -120,6 +118,12 @@ class RtlGradient:
                     f"{name} {value} does not fit preset {config.name}, which takes at most "
                     f"{most}: choose another preset"
                 )
+        try:
+            bands(sizes, config.plane)
+        except ValueError as wrong:
+            raise GradientError(
+                f"maps do not fit preset {config.name}: {wrong}; choose another preset"
+            ) from None
 
     def close(self) -> None:
         """Ends the simulator."""

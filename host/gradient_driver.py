@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden.arith.lfsr import seed_register
-from golden.sgmac import Convolution, JobResult, Update, layout
+from golden.sgmac import Convolution, JobResult, Update, bands, layout
 from host.accelerator import MAP, PAGE, Accelerator, address_words
 
 ARRAYS = ("channels", "input", "error", "result", "weights", "scale", "bias")
@@ -15,7 +15,7 @@ ARRAYS = ("channels", "input", "error", "result", "weights", "scale", "bias")
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What one job of the unit does: one image, or the update alone."""
+    """What one job of the unit does: one band of one image, or the update alone."""
 
     sizes: Convolution
     selected: int
@@ -27,8 +27,9 @@ class Part:
 class GradientDriver(Accelerator):
     """Runs sparse-gradient jobs; parameters, attributes and errors are those of Accelerator.
 
-    An image is a job of the unit, the later ones add to the first. An update is one more, over a
-    map of a single zero, so that gradients and updated weights both come back.
+    An image is a job of the unit, or a band of its rows where its maps are larger than the unit's
+    planes; the later ones add to the first. An update is one more, over a map of a single zero, so
+    that gradients and updated weights both come back.
     """
 
     engine = "gradient_"
@@ -55,11 +56,20 @@ class GradientDriver(Accelerator):
         place = channels if sizes.depthwise else slice(None)
         gradients = np.zeros(sizes.gradient_shape(selected), np.int32)
         packed = layout.pack_weights(gradients, self.beat, depthwise=sizes.depthwise)
-        maps = {
-            "input": layout.pack_maps(x, self.beat),
-            "error": layout.pack_maps(error, self.beat),
-        }
-        pieces = {name: images[:1] for name, images in maps.items()} | {
+        parts = [
+            (
+                band.convolution,
+                {
+                    "input": layout.pack_maps(x[:, :, band.rows], self.beat),
+                    "error": layout.pack_maps(error[:, :, band.error_rows], self.beat),
+                },
+            )
+            for band in bands(sizes, self.parameters["plane"])
+        ]
+        pieces = {
+            name: max((maps[name][0] for _, maps in parts), key=lambda image: image.size)
+            for name in ("input", "error")
+        } | {
             "channels": layout.pack_channels(channels),
             "result": packed,
             "weights": np.empty(0, np.uint8),
@@ -78,10 +88,10 @@ class GradientDriver(Accelerator):
             self.port.write_memory(self._addresses[name], pieces[name].tobytes())
         total: dict[str, int] = {}
         for number in range(len(x)):
-            for name, images in maps.items():
-                self.port.write_memory(self._addresses[name], images[number].tobytes())
-            part = Part(sizes=sizes, selected=selected, accumulate=number > 0)
-            self._run(part, total)
+            for band, maps in parts:
+                for name, images in maps.items():
+                    self.port.write_memory(self._addresses[name], images[number].tobytes())
+                self._run(Part(sizes=band, selected=selected, accumulate=bool(total)), total)
         content = np.frombuffer(self._read_array("result", packed.size), np.uint8)
         gradient = layout.unpack_weights(
             content.reshape(packed.shape),
@@ -156,6 +166,7 @@ class GradientDriver(Accelerator):
             "size": sizes.kernel,
             "stride": sizes.stride,
             "padding": sizes.padding,
+            "padding_above": sizes.above,
         }
         words["mode"] = {
             "depthwise": sizes.depthwise,

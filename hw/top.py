@@ -37,7 +37,7 @@ class Top(wiring.Component):
     (INCR bursts within 4 KiB). A job that is refused touches no memory; after an error response
     nothing more is written, and the next job finds the hardware as after reset.
 
-    Latency: golden/cycles.py. Throughput: one job at a time.
+    Latency: golden.cycles.job_cycles. Throughput: one job at a time.
 
     Parameters
     ----------

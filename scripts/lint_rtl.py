@@ -15,9 +15,6 @@ from scripts.synth import tools
 from verif.sim.build import WAIVERS, BuildError, run_tool
 from verif.sim.toolchain import ToolchainError, find_verilator
 
-ATTEMPTS = 3
-"""Yosys as WebAssembly now and then ends without a message where the next run succeeds."""
-
 
 class LintError(RuntimeError):
     """A tool found something, or failed; the message ends with what it printed."""
@@ -49,22 +46,19 @@ def yosys(verilog: str, top: str) -> str:
     script = f"read_verilog -sv top.v; hierarchy -check -top {top}; proc; check -assert"
     with tempfile.TemporaryDirectory(prefix="nms-") as folder:
         Path(folder, "top.v").write_text(verilog, encoding="utf-8")
-        said = ""
-        for _ in range(ATTEMPTS):
-            finished = subprocess.run(
-                [tool.path, "-q", "-p", script],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            if finished.returncode == 0:
-                return tool.version
-            said = finished.stdout.strip()
-            if "ERROR" in said:
-                break
-        raise LintError(said or f"Yosys ended {ATTEMPTS} times without a message")
+        finished = subprocess.run(
+            [*tool.command, "-p", script],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    if finished.returncode:
+        lines = finished.stdout.splitlines()
+        found = [line for line in lines if line.lower().startswith(("warning:", "error:"))]
+        raise LintError("\n".join(found or lines[-1:]) or "Yosys ended without a message")
+    return tool.version
 
 
 def lint(block: Block, without_yosys: bool) -> None:

@@ -41,13 +41,14 @@ def _check(x: np.ndarray | None, error: np.ndarray, convolution: Convolution) ->
 def _patches(maps: np.ndarray, convolution: Convolution) -> np.ndarray:
     """What each tap meets at each position. maps: int8 [n, K, H, W]. Returns int8 [K, k * k,
     n * H' * W'], zero outside the map."""
-    k, stride, padding = convolution.kernel, convolution.stride, convolution.padding
+    k, stride = convolution.kernel, convolution.stride
+    above, left = convolution.above, convolution.padding
     height = (convolution.out_height - 1) * stride + k
     width = (convolution.out_width - 1) * stride + k
-    inside = maps.transpose(1, 0, 2, 3)[:, :, : height - padding, : width - padding]
+    inside = maps.transpose(1, 0, 2, 3)[:, :, : height - above, : width - left]
     padded = np.zeros((*inside.shape[:2], height, width), np.int8)
     rows, columns = inside.shape[2:]
-    padded[:, :, padding : padding + rows, padding : padding + columns] = inside
+    padded[:, :, above : above + rows, left : left + columns] = inside
     windows = sliding_window_view(padded, (k, k), axis=(2, 3))[:, :, ::stride, ::stride]
     patches = windows.transpose(0, 4, 5, 1, 2, 3).reshape(len(padded), k * k, -1)
     return np.ascontiguousarray(patches)
@@ -78,7 +79,7 @@ def weight_gradient(
     """The exact gradient of the weights that belong to the selected input channels.
 
     dW[o, i, u, v] = sum over n, y, z of error[n, o, y, z] * x[n, channels[i], y * stride + u -
-    padding, z * stride + v - padding], with x zero outside the map. Depthwise, channel channels[i]
+    above, z * stride + v - padding], with x zero outside the map. Depthwise, channel channels[i]
     of the error takes the place of every o: dW[i, 0, u, v].
 
     x: int8 [N, C_in, H, W]. error: int8 [N, C_out, H', W'], the gradient at the output of the

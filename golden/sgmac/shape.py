@@ -30,7 +30,7 @@ LIMITS = {
 class Convolution:
     """A square convolution without dilation; every illegal value or combination is a ValueError.
 
-    Tap (u, v) of output position (y, z) reads the map at (y * stride + u - padding,
+    Tap (u, v) of output position (y, z) reads the map at (y * stride + u - above,
     z * stride + v - padding), and zero outside the map.
 
     Parameters
@@ -38,9 +38,10 @@ class Convolution:
     out_channels, in_channels: 1..65535, equal when depthwise.
     height, width: of an input map, 1..65535.
     out_height, out_width: of an error map. Legal is what any padding of 0..kernel - 1 below (to the
-    right) gives: (height + padding - kernel) // stride + 1, at least 1, up to
-    (height + padding - 1) // stride + 1; likewise for the width.
-    kernel: taps a side, 1..255. stride: 1..255. padding: above and to the left, 0..kernel - 1.
+    right) gives: (height + above - kernel) // stride + 1, at least 1, up to
+    (height + above - 1) // stride + 1; likewise for the width, with padding.
+    kernel: taps a side, 1..255. stride: 1..255. padding: to the left and, unless padding_above is
+    given, above; 0..kernel - 1. padding_above: for bands of rows, which have less above.
     depthwise: one filter a channel instead of one for each pair of channels.
     """
 
@@ -54,35 +55,44 @@ class Convolution:
     stride: int = 1
     padding: int = 0
     depthwise: bool = False
+    padding_above: int | None = None
 
     def __post_init__(self) -> None:
         for key, (low, high) in LIMITS.items():
             value = getattr(self, key)
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
                 raise ValueError(f"{key} is {value!r}: it must be an integer from {low} to {high}")
-        if self.padding >= self.kernel:
-            raise ValueError(
-                f"padding is {self.padding}: it must be less than kernel, which is {self.kernel}"
-            )
+        for key in ("padding", "above"):
+            value = getattr(self, key)
+            if not 0 <= value < self.kernel:
+                raise ValueError(
+                    f"{key.replace('above', 'padding_above')} is {value}: it must be 0 or more and "
+                    f"less than kernel, which is {self.kernel}"
+                )
         if self.depthwise and self.out_channels != self.in_channels:
             raise ValueError(
                 f"out_channels is {self.out_channels}: a depthwise convolution has as many as "
                 f"in_channels, which is {self.in_channels}"
             )
-        for side in ("height", "width"):
+        for side, padding in (("height", self.above), ("width", self.padding)):
             value, size = getattr(self, f"out_{side}"), getattr(self, side)
-            low, high = self.output_range(size)
+            low, high = self._output_range(size, padding)
             if not low <= value <= high:
                 legal = f"{low}" if low == high else f"{low} to {high}"
                 raise ValueError(
                     f"out_{side} is {value}: {side} {size} with kernel {self.kernel}, stride "
-                    f"{self.stride} and padding {self.padding} gives {legal}"
+                    f"{self.stride} and padding {padding} gives {legal}"
                 )
 
-    def output_range(self, size: int) -> tuple[int, int]:
+    def _output_range(self, size: int, padding: int) -> tuple[int, int]:
         """Smallest and largest legal out_height of a map of this height (or width)."""
-        lowest = (size + self.padding - self.kernel) // self.stride + 1
-        return max(lowest, 1), (size + self.padding - 1) // self.stride + 1
+        lowest = (size + padding - self.kernel) // self.stride + 1
+        return max(lowest, 1), (size + padding - 1) // self.stride + 1
+
+    @property
+    def above(self) -> int:
+        """Padding above: padding_above, or padding if that is not given."""
+        return self.padding if self.padding_above is None else self.padding_above
 
     @property
     def taps(self) -> int:

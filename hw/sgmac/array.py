@@ -28,12 +28,12 @@ class GradientArray(wiring.Component):
 
     Equation: a row is the sums of P_o outputs or taps l over all positions (y, z) of an error map,
 
-        sums[l] = sum of d[b * P_o + l, y, z] * x[c, y * s + u - p, z * s + v - p]
+        sums[l] = sum of d[b * P_o + l, y, z] * x[c, y * s + u - a, z * s + v - p]
 
     in the order b, c, (u, v): blocks of outputs, selected channels, taps. Depthwise, lane l has the
     tap t = b * P_o + l = u * k + v,
 
-        sums[l] = sum of d[c, y, z] * x[c, y * s + u - p, z * s + v - p]
+        sums[l] = sum of d[c, y, z] * x[c, y * s + u - a, z * s + v - p]
 
     in the order c, b. x is zero outside the map; all sums are exact (docs/numerics.md, gradient).
     Lanes without an output or tap give anything.
@@ -116,7 +116,7 @@ class GradientArray(wiring.Component):
         m.d.sync += [
             position_count.eq(job.out_height * job.out_width),
             line.eq(job.stride * job.width),
-            padded_lines.eq(job.padding * job.width),
+            padded_lines.eq(job.padding_above * job.width),
             first_offset.eq(-(padded_lines + job.padding)),
             tap_line.eq(job.width - job.kernel + 1),
             blocks.eq(Mux(depthwise, 1, (job.outputs + config.outputs - 1) >> lane_bits)),

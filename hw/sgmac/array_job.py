@@ -49,7 +49,8 @@ def array_job_layout(config: Configuration) -> data.StructLayout:
     """The numbers of one image of one layer (docs/numerics.md, sparse gradient).
 
     height, width: of a map of x. out_height, out_width: of a map of the error. A map's product of
-    both is at most config.plane. kernel: k, 1..config.kernel. stride: 1..255. padding: 0..k - 1.
+    both is at most config.plane. kernel: k, 1..config.kernel. stride: 1..255. padding: to the left,
+    padding_above: above; each 0..k - 1.
     depthwise. selected: K, 1..config.channels. outputs: C_out, 1..65535.
     x_beats, error_beats: words of a plane, ceil(size / beat_bytes).
     resident: all selected planes of x fit the ring, K * x_beats <= 2 * config.plane_beats, and are
@@ -59,7 +60,8 @@ def array_job_layout(config: Configuration) -> data.StructLayout:
     return data.StructLayout(
         {name: side for name in ("height", "width", "out_height", "out_width")}
         | {"kernel": width_for(config.kernel), "stride": STRIDE_WIDTH}
-        | {"padding": width_for(config.kernel - 1), "depthwise": 1}
+        | {name: width_for(config.kernel - 1) for name in ("padding", "padding_above")}
+        | {"depthwise": 1}
         | {"selected": width_for(config.channels), "outputs": OUTPUTS_WIDTH}
         | {"x_beats": beats, "error_beats": beats, "resident": 1}
     )

@@ -27,7 +27,7 @@ def attach_unit(m: Module, config: Configuration, registers: RegisterBlock) -> S
     words = ("in_channels", "outputs", "selected", "pool", "place")
     asked |= {name: of(name).value for name in words}
     asked["kernel"] = of("kernel").size
-    asked |= {name: getattr(of("kernel"), name) for name in ("stride", "padding")}
+    asked |= {name: getattr(of("kernel"), name) for name in ("stride", "padding", "padding_above")}
     mode = ("depthwise", "accumulate", "update", "bias", "operation")
     asked |= {name: getattr(of("mode"), name) for name in mode}
     m.d.comb += [getattr(unit.asked, name).eq(value) for name, value in asked.items()]

@@ -27,8 +27,9 @@ class GradientEngine(wiring.Component):
 
     Members
     -------
-    start, abort, ready, offered, read_idle, write_idle, read_error, write_error: In(1); started, refused,
-    abort_taken, aborted, failed, done, busy, begin, flush, stop, clear: Out(1): as of JobControl.
+    start, abort, ready, offered, read_idle, write_idle, read_error, write_error: In(1); started,
+    refused, abort_taken, aborted, failed, done, busy, begin, flush, stop, clear: Out(1): as of
+    JobControl.
     unlisted: Out(1), with failed: the channel list or the ranking was illegal.
     operation: In(GradientOperation), holds still from start to the end of busy.
     verdict: In(GradientRefusal), `checking` cycles old. refusal: Out, of the last start.

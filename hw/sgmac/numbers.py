@@ -25,8 +25,8 @@ def asked_layout() -> data.StructLayout:
         {f"{name}_address": 64 for name in ADDRESSES}
         | {name: 16 for name in ("width", "height", "out_width", "out_height")}
         | {name: 32 for name in ("in_channels", "outputs", "selected", "pool", "place")}
+        | {name: 8 for name in ("kernel", "stride", "padding", "padding_above")}
         | {"operation": GradientOperation}
-        | {name: 8 for name in ("kernel", "stride", "padding")}
         | {name: 1 for name in MODE}
     )
 
@@ -37,10 +37,10 @@ class Numbers(wiring.Component):
     Equation, with w the bytes of a beat: x_beats = ceil(H W / w), error_beats = ceil(H' W' / w),
     taps = k^2, a row has C_out values (depthwise taps), rows and pieces of weights are whole beats;
     resident if K x_beats fit the ring and the job is not depthwise.
-    Legal: 1 <= k <= kernel, s >= 1, p < k; 1 <= H W <= plane, 1 <= H' W' <= plane, and H', W' as
-    golden.sgmac.shape.Convolution allows; 1 <= C_in <= channels; 1 <= C_out <= 65535, C_out = C_in
-    when depthwise, C_out <= channels with bias; 1 <= K <= C_in; K k^2 <= 65536 when updating; every
-    address that the job uses a multiple of w.
+    Legal: 1 <= k <= kernel, s >= 1, both paddings < k; 1 <= H W <= plane, 1 <= H' W' <= plane, and
+    H', W' as golden.sgmac.shape.Convolution allows; 1 <= C_in <= channels; 1 <= C_out <= 65535,
+    C_out = C_in when depthwise, C_out <= channels with bias; 1 <= K <= C_in; K k^2 <= 65536 when
+    updating; every address that the job uses a multiple of w.
     rank asks this of k, C_in and C_out alone, and less than 2^18 weights a channel, less than 2^32
     bytes in all; schedule of C_in and K, and K <= pool <= C_in, place < pool.
 
@@ -119,7 +119,8 @@ class Numbers(wiring.Component):
         # cycle 3: outputs, and the whole layer
         layer = register(asked.in_channels[: len(memory.in_channels)] * piece, "layer")
         resident = register((room <= 2 * config.plane_beats) & ~asked.depthwise, "resident")
-        for name in ("kernel", "stride", "padding", "depthwise", "height", "width"):
+        same = ("kernel", "stride", "padding", "padding_above", "depthwise", "height", "width")
+        for name in same:
             m.d.comb += array[name].eq(asked[name])
         m.d.comb += [
             array.out_height.eq(asked.out_height),
@@ -164,7 +165,7 @@ class Numbers(wiring.Component):
         def illegal_side(side):
             """Whether the last window lies outside of the map, or one more would lie inside."""
             reached, beyond = sides[side]
-            padded = asked[side] + asked.padding
+            padded = asked[side] + (asked.padding if side == "width" else asked.padding_above)
             return (reached >= padded) | (beyond + asked.kernel <= padded)
 
         used = {
@@ -180,7 +181,9 @@ class Numbers(wiring.Component):
         reasons = {
             GradientRefusal.OPERATION: ~(gradient | ranks | schedules),
             GradientRefusal.KERNEL: (~schedules & outside(asked.kernel, 1, config.kernel))
-            | (gradient & ((asked.stride == 0) | (asked.padding >= asked.kernel))),
+            | (gradient & (asked.stride == 0))
+            | (gradient & (asked.padding >= asked.kernel))
+            | (gradient & (asked.padding_above >= asked.kernel)),
             GradientRefusal.INPUT_SIZE: gradient & outside(sizes["x"], 1, config.plane),
             GradientRefusal.ERROR_SIZE: gradient
             & (

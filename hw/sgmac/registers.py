@@ -141,7 +141,10 @@ def _job() -> list[Register]:
             fields=(
                 Field(name="size", width=8, reset=1, description="k, taps a side"),
                 Field(name="stride", low=8, width=8, reset=1, description="s"),
-                Field(name="padding", low=16, width=8, description="p, above and to the left"),
+                Field(name="padding", low=16, width=8, description="p, to the left"),
+                Field(
+                    name="padding_above", low=24, width=8, description="a, above; p but in bands"
+                ),
             ),
         ),
         Register(
@@ -199,11 +202,7 @@ def gradient_registers() -> list[Register]:
         state="state of the sparse-gradient unit",
         errors="what went wrong in the sparse-gradient unit since it was cleared",
         more_errors=(
-            (
-                "channels",
-                "the channel list does not rise, or names no channel of the layer; or the ranking "
-                "names none, or one twice in the window",
-            ),
+            ("channels", "the channel list must rise below C_in, the ranking name each once"),
         ),
     )
     counters = [

@@ -35,7 +35,7 @@ class Schedule(wiring.Component):
     ``busy``, which is so `channels` + 1 cycles after reset.
 
     Errors: ``illegal`` if a word is no channel of the layer, or a channel stands twice in the
-    window. Then nothing is chosen, and not ``busy`` is pool + `channels` + 5 cycles after ``start``.
+    window. Then nothing is chosen; not ``busy`` is pool + `channels` + 5 cycles after ``start``.
 
     Latency: where beats are always there and ``chosen`` is always ready, channel c comes pool +
     `latency` + c cycles after ``start``, and not ``busy`` 1 cycle after the last one is taken.

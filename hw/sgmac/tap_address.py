@@ -127,16 +127,16 @@ class PositionWalk(wiring.Component):
         # the rows' own last would do, but everything waits for it
         last = passes(m, "position", self.count, self.begin, self.step)
         line_base = Signal.like(self.base)  # of this row's first position
-        for axis, size, out_size in (
-            (row, job.height, job.out_height),
-            (column, job.width, job.out_width),
+        for axis, size, out_size, padding in (
+            (row, job.height, job.out_height, job.padding_above),
+            (column, job.width, job.out_width, job.padding),
         ):
             m.d.comb += [
                 axis.begin.eq(self.begin),
                 axis.size.eq(size),
                 axis.out_size.eq(out_size),
                 axis.stride.eq(job.stride),
-                axis.padding.eq(job.padding),
+                axis.padding.eq(padding),
             ]
         m.d.comb += [
             column.step.eq(self.step),
@@ -162,7 +162,7 @@ class PositionWalk(wiring.Component):
 class TapWalk(wiring.Component):
     """All taps (u, v) of a kernel, in rows, again and again.
 
-    Equation: offset = (u - padding) * width + v - padding, modulo 2 * plane.
+    Equation: offset = (u - padding_above) * width + v - padding, modulo 2 * plane.
 
     Flow control: none; `step` goes to the next tap.
 
@@ -175,7 +175,7 @@ class TapWalk(wiring.Component):
     Members
     -------
     begin: In(1), to the first tap. step: In(1).
-    kernel: In, k. count: In, k * k. first_offset: In, -(padding * width + padding). line: In,
+    kernel: In, k. count: In, k * k. first_offset: In, -(padding_above * width + padding). line: In,
         width - k + 1. All still from begin on, the last two modulo 2 * plane.
     tap: Out(tap_layout). last: Out(1), it is (k - 1, k - 1).
     """

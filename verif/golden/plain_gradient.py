@@ -19,9 +19,7 @@ def in_loops(x, error, channels, c):
     weights = {
         (channel, o, u, v): sum(
             value
-            * inside.get(
-                (n, channel, y * c.stride + u - c.padding, z * c.stride + v - c.padding), 0
-            )
+            * inside.get((n, channel, y * c.stride + u - c.above, z * c.stride + v - c.padding), 0)
             for (n, output, y, z), value in errors
             if output == (channel if o is None else o)
         )

@@ -148,7 +148,7 @@ def test_versions():
 
 def test_a_missing_tool_names_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(tools.sys, "prefix", str(tmp_path))
+    monkeypatch.setitem(tools.WHEELS, "yosys", (str(tmp_path / "yosys"),))
     with pytest.raises(tools.SynthesisError, match=r"yosys 0\.40 or newer.*\.\[synth\]"):
         tools.find("yosys")
 

@@ -48,6 +48,7 @@ class Job:
             "kernel": sizes.kernel,
             "stride": sizes.stride,
             "padding": sizes.padding,
+            "padding_above": sizes.above,
             "depthwise": int(sizes.depthwise),
             "selected": len(self.channels),
             "outputs": sizes.out_channels,

@@ -43,6 +43,7 @@ class MemoryJob:
             "kernel": sizes.kernel,
             "stride": sizes.stride,
             "padding": sizes.padding,
+            "padding_above": sizes.above,
             "depthwise": int(sizes.depthwise),
             "accumulate": int(self.accumulate),
             "update": int(self.update is not None),

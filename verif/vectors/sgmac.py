@@ -62,6 +62,9 @@ CASES = [
     (1, (0,), convolution(2, 1, (4, 4), (6, 6), kernel=3, padding=2)),
     (1, (0,), convolution(2, 1, (3, 2), (3, 2), kernel=7)),
     (1, (0, 1), convolution(3, 2, (7, 9), (2, 3), kernel=3, stride=3)),
+    # less above than to the left, or more
+    (1, (1, 2), convolution(4, 3, (6, 7), (4, 7), kernel=3, padding=1, padding_above=0)),
+    (1, (0,), convolution(9, 2, (3, 5), (3, 2), kernel=4, stride=2, padding_above=3)),
     # depthwise
     (1, (0,), convolution(1, 1, (1, 1), kernel=3, padding=1, depthwise=True)),
     (2, (0, 3, 4), convolution(7, 7, (5, 6), kernel=3, padding=1, depthwise=True)),
@@ -70,6 +73,11 @@ CASES = [
     (1, (0, 1), convolution(2, 2, (12, 9), kernel=5, stride=3, padding=2, depthwise=True)),
     (1, (1,), convolution(4, 4, (8, 9), kernel=7, padding=3, depthwise=True)),
     (3, (0, 4), convolution(5, 5, (3, 4), depthwise=True)),
+    (
+        1,
+        (0, 2),
+        convolution(3, 3, (5, 8), (4, 8), kernel=3, padding=1, padding_above=0, depthwise=True),
+    ),
 ]
 
 

@@ -32,13 +32,13 @@ def through_autograd(torch, x, error, c):
     bias = torch.zeros(c.out_channels, dtype=torch.float64)
     weight.requires_grad_(), bias.requires_grad_()
     padding = c.padding
-    symmetric = [
+    symmetric = c.above == padding and [
         (side + 2 * padding - c.kernel) // c.stride + 1 for side in (c.height, c.width)
     ] == [c.out_height, c.out_width]
     if not symmetric:  # rows and columns of zeros, or fewer of the map's where none reaches them
-        below = (c.out_height - 1) * c.stride + c.kernel - padding - c.height
+        below = (c.out_height - 1) * c.stride + c.kernel - c.above - c.height
         right = (c.out_width - 1) * c.stride + c.kernel - padding - c.width
-        inputs = torch.nn.functional.pad(inputs, (padding, right, padding, below))
+        inputs = torch.nn.functional.pad(inputs, (padding, right, c.above, below))
         padding = 0
     groups = c.in_channels if c.depthwise else 1
     outputs = torch.nn.functional.conv2d(inputs, weight, bias, c.stride, padding, 1, groups)
@@ -186,7 +186,10 @@ SIZES = dict(out_channels=4, in_channels=4, height=9, width=9, out_height=9, out
         ({"height": 1.5}, "height is 1.5"),
         ({"in_channels": 65536}, "in_channels is 65536"),
         ({"padding": -1}, "padding is -1"),
-        ({"kernel": 3, "padding": 3}, "padding is 3: it must be less than kernel, which is 3"),
+        (
+            {"kernel": 3, "padding": 3},
+            "padding is 3: it must be 0 or more and less than kernel, which is 3",
+        ),
         ({"depthwise": True, "out_channels": 8}, "out_channels is 8: .* in_channels, which is 4"),
         ({"out_height": 8}, "out_height is 8: height 9 with kernel 1, .* gives 9$"),
         ({"out_width": 10}, "out_width is 10: .* gives 9$"),

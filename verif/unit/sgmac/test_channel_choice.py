@@ -6,7 +6,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from golden.sgmac import Schedule
 from hw.config import PRESETS
 from verif.unit.sgmac.test_unit import Run
 from verif.vectors.choice_memory import RankJob, ScheduleJob, layers, steps

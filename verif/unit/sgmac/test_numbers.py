@@ -26,6 +26,7 @@ GOOD = {
     "kernel": 3,
     "stride": 1,
     "padding": 1,
+    "padding_above": 1,
     "depthwise": 0,
     "accumulate": 0,
     "update": 1,
@@ -53,9 +54,25 @@ def run(jobs: list[dict[str, int]]) -> list[tuple[GradientRefusal, object, objec
 def test_derived():
     jobs = [
         GOOD,
-        GOOD | {"depthwise": 1, "outputs": 12, "kernel": 5, "padding": 2, "update": 0},
+        GOOD
+        | {
+            "depthwise": 1,
+            "outputs": 12,
+            "kernel": 5,
+            "padding": 2,
+            "padding_above": 0,
+            "update": 0,
+        },
         GOOD | {"width": 16, "height": 16, "out_width": 16, "out_height": 16, "selected": 3},
-        GOOD | {"kernel": 1, "padding": 0, "outputs": 65535, "selected": 12, "bias": 0},
+        GOOD
+        | {
+            "kernel": 1,
+            "padding": 0,
+            "padding_above": 0,
+            "outputs": 65535,
+            "selected": 12,
+            "bias": 0,
+        },
     ]
     for job, (refusal, memory, array) in zip(jobs, run(jobs), strict=True):
         assert refusal == GradientRefusal.NONE
@@ -74,7 +91,15 @@ def test_derived():
         assert memory.resident == array.resident == fits
         assert memory.gradient_address == job["result_address"]
         assert memory.scale_address == job["scale_address"]
-        for name in ("kernel", "stride", "padding", "out_width", "height", "selected", "outputs"):
+        for name in (
+            "kernel",
+            "stride",
+            "padding",
+            "padding_above",
+            "out_width",
+            "selected",
+            "outputs",
+        ):
             assert array[name] == job[name]
 
 
@@ -83,6 +108,7 @@ REFUSED = [
     ("KERNEL", {"kernel": 6}),
     ("KERNEL", {"stride": 0}),
     ("KERNEL", {"padding": 3}),
+    ("KERNEL", {"padding_above": 3}),
     ("INPUT_SIZE", {"width": 0}),
     ("INPUT_SIZE", {"height": 52}),
     ("INPUT_SIZE", {"width": 256, "height": 256}),
@@ -128,12 +154,13 @@ def test_addresses_that_are_not_used_may_be_anything():
 def test_sizes_as_golden(kernel, stride):
     """Every size of error map for many maps and paddings."""
     jobs = []
-    for padding in range(kernel):
+    for padding, above in {(p, a) for p in range(kernel) for a in (p, kernel - 1 - p)}:
         for size in (1, 2, 5, 8, 13):
             for out in range(1, 16):
                 jobs.append(
                     GOOD
-                    | {"kernel": kernel, "stride": stride, "padding": padding}
+                    | {"kernel": kernel, "stride": stride}
+                    | {"padding": padding, "padding_above": above}
                     | {"width": size, "out_width": out, "height": size, "out_height": out}
                 )
     refused = np.array([refusal != GradientRefusal.NONE for refusal, *_ in run(jobs)])
@@ -146,6 +173,7 @@ def test_sizes_as_golden(kernel, stride):
                 stride=stride,
                 **{name: job[name] for name in ("width", "height", "out_width", "out_height")},
                 padding=job["padding"],
+                padding_above=job["padding_above"],
             )
             legal = True
         except ValueError:

@@ -62,6 +62,7 @@ def test_positions(name, seed):
     jobs, expected = [], []
     for sizes in sizes_for(config):
         inputs = [(getattr(dut.job, key), getattr(sizes, key)) for key in keys]
+        inputs.append((dut.job.padding_above, sizes.above))
         inputs.append((dut.line, sizes.stride * sizes.width % (2 * config.plane)))
         count = sizes.out_height * sizes.out_width
         inputs.append((dut.count, count))
@@ -71,7 +72,7 @@ def test_positions(name, seed):
         for step in range(jobs[-1][1]):
             position = step % count
             y, z = (place * sizes.stride for place in divmod(position, sizes.out_width))
-            rows = [0 <= y + tap - sizes.padding < sizes.height for tap in taps]
+            rows = [0 <= y + tap - sizes.above < sizes.height for tap in taps]
             columns = [0 <= z + tap - sizes.padding < sizes.width for tap in taps]
             values.append(
                 (
@@ -96,18 +97,18 @@ def test_taps(name, seed):
     modulus = 2 * config.plane
     jobs, expected = [], []
     for sizes in sizes_for(config):
-        k, width, padding = sizes.kernel, sizes.width, sizes.padding
+        k, width = sizes.kernel, sizes.width
         inputs = [
             (dut.kernel, k),
             (dut.count, k * k),
-            (dut.first_offset, -(padding * width + padding) % modulus),
+            (dut.first_offset, -(sizes.above * width + sizes.padding) % modulus),
             (dut.line, (width - k + 1) % modulus),
         ]
         jobs.append((inputs, 2 * k * k + 1))
         values = []
         for step in range(2 * k * k + 1):
             u, v = divmod(step % (k * k), k)
-            offset = ((u - padding) * width + v - padding) % modulus
+            offset = ((u - sizes.above) * width + v - sizes.padding) % modulus
             values.append((u, v, offset, (u, v) == (k - 1, k - 1)))
         expected.append(values)
     outputs = (dut.tap.u, dut.tap.v, dut.tap.offset, dut.last)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The read phase, and a whole job."""
+
+from math import ceil, log2
+
+from golden.cycles.affinity import affinity_cycles
+from golden.cycles.embed import attraction_cycles, iteration_cycles
+from golden.cycles.sample import candidate_count, sample_cycles
+
+
+def sums_cycles(beats: int, byte_lanes: int, most_features: int) -> int:
+    """Reading the sums of a sample: a memory of 16 words or more gives one of them a cycle."""
+    banks = 1 << ceil(log2(max(most_features // 16, 1)))
+    return beats * byte_lanes // min(banks, byte_lanes)
+
+
+def read_cycles(
+    n: int,
+    dimensions: int,
+    *,
+    beats: int,
+    byte_lanes: int,
+    data_width: int,
+    most_features: int,
+) -> int:
+    """From the start of a job to its last reduced sample, from a memory that answers at once.
+
+    dimensions: D. beats: of a reduced sample. byte_lanes: W. data_width: of the memory port, bits.
+    most_features: F of the generator. What counts is the slowest of the memory port, the beats in
+    and the sums out; the other end of the pipeline comes on top.
+    """
+    words = ceil(n * dimensions * 8 / data_width)
+    beats_in = ceil(dimensions / byte_lanes)
+    out = sums_cycles(beats, byte_lanes, most_features)
+    moved = max(words + out, n * beats_in + out, ceil(words / n) + n * out)
+    clear = sums_cycles(most_features // byte_lanes, byte_lanes, most_features)
+    return moved + clear + byte_lanes.bit_length() + 13
+
+
+def job_cycles(
+    n: int,
+    dimensions: int,
+    k: int,
+    budget: int,
+    iterations: int,
+    rule: str,
+    *,
+    drop_quarters: int,
+    beats: int,
+    rows: int,
+    byte_lanes: int,
+    lanes: int,
+    points: int,
+    data_width: int,
+    distance_width: int,
+    most_samples: int,
+    most_features: int,
+    most_neighbours: int,
+    cells: int = 0,
+    latency: int = 0,
+) -> int:
+    """A whole job, as the register count_cycles has it, when no channel of the bus pauses.
+
+    The phases follow one another: reduce, affinity (distance and calibrate overlap in it), the
+    descent, and sample. The start of the map is ready long before the affinities, and the
+    coordinates leave while sample takes them in.
+
+    Symbols as of the functions above. lanes: of calibrate. cells: for the grid rule only. latency:
+    of the memory, cycles; as long as several reads outstanding hide it, it counts once for the
+    first read and once for the answer to the last write.
+    """
+    read = read_cycles(
+        n,
+        dimensions,
+        beats=beats,
+        byte_lanes=byte_lanes,
+        data_width=data_width,
+        most_features=most_features,
+    )
+    affinity = affinity_cycles(
+        n,
+        k,
+        rows,
+        beats=beats,
+        byte_lanes=byte_lanes,
+        lanes=lanes,
+        distance_width=distance_width,
+        most_neighbours=most_neighbours,
+    )
+    if iterations:
+        descent = iterations * iteration_cycles(n, k, points, most_samples)
+    else:
+        descent = attraction_cycles(n, k) + 1
+    chosen = sample_cycles(
+        n,
+        candidate_count(n, budget, drop_quarters),
+        rule,
+        beats=beats,
+        byte_lanes=byte_lanes,
+        most_samples=most_samples,
+        most_features=most_features,
+        budget=budget,
+        cells=cells,
+    )
+    return read + affinity + descent + chosen + 12 + 2 * latency
