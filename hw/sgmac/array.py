@@ -6,7 +6,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.check import check
-from hw.config import Configuration, width_for
+from hw.config import Configuration
 from hw.pipeline import delayed
 from hw.sgmac.array_job import (
     Target,
@@ -98,7 +98,7 @@ class GradientArray(wiring.Component):
         m.submodules.positions = positions = PositionWalk(config)
         m.submodules.taps = taps = TapWalk(config)
 
-        # ---- start: the products that addresses are made of, then everything begins
+        # ---- start: what addresses are made of, then everything begins
         begin, first_start = Signal(), Signal()
         m.d.comb += first_start.eq(self.start & ~self.busy)
         m.d.sync += begin.eq(delayed(m, first_start, self.setup - 1, "start", reset_less=False))
@@ -108,19 +108,11 @@ class GradientArray(wiring.Component):
             m.d.sync += self.busy.eq(0)
         lane_bits = (config.outputs - 1).bit_length()
         address = ring_address_width(config)
-        line, padded_lines = Signal(address), Signal(address)
-        first_offset, tap_line = Signal(address), Signal(address)
-        position_count = Signal(width_for(config.plane))
+        tap_line = Signal(address)
         blocks = Signal(max(len(job.outputs) - lane_bits, 0) + 1)
-        tap_count = Signal(range(config.kernel**2 + 1))
         m.d.sync += [
-            position_count.eq(job.out_height * job.out_width),
-            line.eq(job.stride * job.width),
-            padded_lines.eq(job.padding_above * job.width),
-            first_offset.eq(-(padded_lines + job.padding)),
             tap_line.eq(job.width - job.kernel + 1),
             blocks.eq(Mux(depthwise, 1, (job.outputs + config.outputs - 1) >> lane_bits)),
-            tap_count.eq(job.kernel * job.kernel),
         ]
         m.d.comb += [
             lanes.begin.eq(begin),
@@ -130,12 +122,10 @@ class GradientArray(wiring.Component):
             ring.resident.eq(job.resident & ~depthwise),
             positions.begin.eq(begin),
             positions.job.eq(job),
-            positions.count.eq(position_count),
-            positions.line.eq(line),
             taps.begin.eq(begin),
             taps.kernel.eq(job.kernel),
-            taps.count.eq(tap_count),
-            taps.first_offset.eq(first_offset),
+            taps.count.eq(job.taps),
+            taps.first_offset.eq(job.first_offset),
             taps.line.eq(tap_line),
         ]
 
@@ -236,7 +226,7 @@ class GradientArray(wiring.Component):
         check(m, ~(lanes.summed & catching & ~move), "a row found no place")
 
         # ---- counting
-        in_last_block = Mux(depthwise, tap_count, job.outputs)
+        in_last_block = Mux(depthwise, job.taps, job.outputs)
         remaining = Signal(range(config.outputs + 1))  # of the last block or the last taps
         partial = in_last_block & (config.outputs - 1)
         m.d.sync += remaining.eq(Mux(partial == 0, config.outputs, partial))

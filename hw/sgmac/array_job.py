@@ -52,6 +52,8 @@ def array_job_layout(config: Configuration) -> data.StructLayout:
     both is at most config.plane. kernel: k, 1..config.kernel. stride: 1..255. padding: to the left,
     padding_above: above; each 0..k - 1.
     depthwise. selected: K, 1..config.channels. outputs: C_out, 1..65535.
+    positions: out_height * out_width. taps: k * k. line: stride * width; first_offset:
+    -(padding_above * width + padding), both modulo 2 * config.plane.
     x_beats, error_beats: words of a plane, ceil(size / beat_bytes).
     resident: all selected planes of x fit the ring, K * x_beats <= 2 * config.plane_beats, and are
     given once instead of once for each block; 0 when depthwise.
@@ -61,7 +63,8 @@ def array_job_layout(config: Configuration) -> data.StructLayout:
         {name: side for name in ("height", "width", "out_height", "out_width")}
         | {"kernel": width_for(config.kernel), "stride": STRIDE_WIDTH}
         | {name: width_for(config.kernel - 1) for name in ("padding", "padding_above")}
-        | {"depthwise": 1}
+        | {"positions": side, "taps": width_for(config.kernel**2), "depthwise": 1}
+        | {name: ring_address_width(config) for name in ("line", "first_offset")}
         | {"selected": width_for(config.channels), "outputs": OUTPUTS_WIDTH}
         | {"x_beats": beats, "error_beats": beats, "resident": 1}
     )

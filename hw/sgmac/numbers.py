@@ -8,7 +8,8 @@ from amaranth.utils import exact_log2
 
 from hw.config import Configuration
 from hw.sgmac.array_job import array_job_layout
-from hw.sgmac.job import LENGTH_WIDTH, choice_job_layout, memory_job_layout
+from hw.sgmac.job import LENGTH_WIDTH, STRIDE_WIDTH, choice_job_layout, memory_job_layout
+from hw.sgmac.products import Products
 from hw.sgmac.registers import ADDRESSES, GradientOperation, GradientRefusal
 
 MOST_ROWS = 1 << 16
@@ -44,8 +45,10 @@ class Numbers(wiring.Component):
     rank asks this of k, C_in and C_out alone, and less than 2^18 weights a channel, less than 2^32
     bytes in all; schedule of C_in and K, and K <= pool <= C_in, place < pool.
 
-    Flow control: none. Latency: `latency` cycles from a change of ``asked``. Throughput: one job at
-    a time.
+    Flow control: none. Latency: `latency` cycles from the rise of ``check``, until which everything
+    is what it was before. Throughput: one job at a time.
+
+    Method: one multiplier works off all products; none is in a hurry.
 
     Parameters
     ----------
@@ -53,17 +56,18 @@ class Numbers(wiring.Component):
 
     Members
     -------
-    asked: In(asked_layout). refusal: Out(GradientRefusal).
+    asked: In(asked_layout), still while ``check``. check: In(1). refusal: Out(GradientRefusal).
     memory: Out(memory_job_layout). array: Out(array_job_layout). choice: Out(choice_job_layout).
     """
 
-    latency = 6
+    latency = 21
 
     def __init__(self, config: Configuration):
         self.config = config
         super().__init__(
             {
                 "asked": In(asked_layout()),
+                "check": In(1),
                 "refusal": Out(GradientRefusal),
                 "memory": Out(memory_job_layout(config)),
                 "array": Out(array_job_layout(config)),
@@ -87,42 +91,44 @@ class Numbers(wiring.Component):
             return result
 
         def beats(size):
-            return (size + (config.beat_bytes - 1)) >> beat_bits
+            return (size + (config.beat_bytes - 1))[beat_bits:]
 
-        # cycle 0: products
-        taps = register(asked.kernel * asked.kernel, "taps")
+        products = Products(16, STRIDE_WIDTH)
+        square = products.add(asked.kernel, asked.kernel, "taps")
+        taps = square[: len(memory.taps)]
         sizes = {
-            "x": register(asked.width * asked.height, "x_size"),
-            "error": register(asked.out_width * asked.out_height, "error_size"),
+            "x": products.add(asked.width, asked.height, "x_size"),
+            "error": products.add(asked.out_width, asked.out_height, "error_size"),
         }
-        sides = {}
-        for side in ("width", "height"):
-            out = asked[f"out_{side}"]
-            sides[side] = (
-                register((out - 1)[:16] * asked.stride, f"{side}_reached"),
-                register(out * asked.stride, f"{side}_beyond"),
-            )
-        # cycle 1: beats, and the bytes of rows
+        reached = {
+            side: products.add(asked.stride, (asked[f"out_{side}"] - 1)[:16], f"{side}_reached")
+            for side in ("width", "height")
+        }
+        padded_lines = products.add(asked.padding_above, asked.width, "padded_lines")
+        line = products.add(asked.stride, asked.width, "line")
         x_beats, error_beats = (register(beats(size), f"{n}_beats") for n, size in sizes.items())
-        values = Mux(asked.depthwise, taps, asked.outputs[:16])
+        selected = asked.selected[: len(array.selected)]
+        room = products.add(selected, x_beats[: len(array.x_beats)], "room")
+        rows = products.add(selected, taps, "rows")
+        weights = products.add(asked.outputs[:16], taps, "weights")
+        values = Mux(asked.depthwise, square, asked.outputs[:16])
         row_beats = register(beats(values), "row_beats")
         gradient_beats = register(beats(values << 2), "gradient_beats")
-        weights = register(asked.outputs[:16] * taps[: len(memory.taps)], "weights")
-        # cycle 2: pieces of the layer, and the room that is asked for
-        piece = register(
-            Mux(asked.depthwise, row_beats, taps[: len(memory.taps)] * row_beats), "piece"
-        )
-        room = register(
-            asked.selected[: len(array.selected)] * x_beats[: len(array.x_beats)], "room"
-        )
-        rows = register(asked.selected[: len(array.selected)] * taps[: len(memory.taps)], "rows")
-        # cycle 3: outputs, and the whole layer
-        layer = register(asked.in_channels[: len(memory.in_channels)] * piece, "layer")
+        filters = products.add(row_beats, taps, "filters")
+        piece = register(Mux(asked.depthwise, row_beats, filters), "piece")
+        products.pause(products.latency)
+        layer = products.add(asked.in_channels[: len(memory.in_channels)], piece, "layer")
+        products.build(m, self.check)
+        assert len(products) + products.latency + 1 == self.latency
         resident = register((room <= 2 * config.plane_beats) & ~asked.depthwise, "resident")
         same = ("kernel", "stride", "padding", "padding_above", "depthwise", "height", "width")
         for name in same:
             m.d.comb += array[name].eq(asked[name])
         m.d.comb += [
+            array.positions.eq(sizes["error"]),
+            array.taps.eq(square),
+            array.line.eq(line),
+            array.first_offset.eq(-(padded_lines + asked.padding)),
             array.out_height.eq(asked.out_height),
             array.out_width.eq(asked.out_width),
             array.x_beats.eq(x_beats),
@@ -164,9 +170,9 @@ class Numbers(wiring.Component):
 
         def illegal_side(side):
             """Whether the last window lies outside of the map, or one more would lie inside."""
-            reached, beyond = sides[side]
+            last = reached[side]
             padded = asked[side] + (asked.padding if side == "width" else asked.padding_above)
-            return (reached >= padded) | (beyond + asked.kernel <= padded)
+            return (last >= padded) | (last + asked.stride + asked.kernel <= padded)
 
         used = {
             "channels": ~ranks,
@@ -188,7 +194,7 @@ class Numbers(wiring.Component):
             GradientRefusal.ERROR_SIZE: gradient
             & (
                 outside(sizes["error"], 1, config.plane)
-                | register(Cat(illegal_side(side) for side in sides).any(), "illegal_sides")
+                | register(Cat(illegal_side(side) for side in reached).any(), "illegal_sides")
             ),
             GradientRefusal.IN_CHANNELS: outside(asked.in_channels, 1, config.channels),
             GradientRefusal.OUTPUTS: ~schedules

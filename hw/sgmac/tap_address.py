@@ -94,8 +94,7 @@ class PositionWalk(wiring.Component):
     Members
     -------
     begin: In(1), to the first position. step: In(1).
-    job: In(array_job_layout), still from begin on. count: In, out_height * out_width. line: In,
-        stride * width. Both likewise.
+    job: In(array_job_layout), still from begin on.
     position, base: Out(range(2 * plane)). rows, columns: Out(config.kernel).
     first, last: Out(1), of the map.
     """
@@ -108,8 +107,6 @@ class PositionWalk(wiring.Component):
                 "begin": In(1),
                 "step": In(1),
                 "job": In(array_job_layout(config)),
-                "count": In(width_for(config.plane)),
-                "line": In(address),
                 "position": Out(address),
                 "base": Out(address),
                 "rows": Out(config.kernel),
@@ -125,7 +122,7 @@ class PositionWalk(wiring.Component):
         m.submodules.row = row = Axis(self.config)
         m.submodules.column = column = Axis(self.config)
         # the rows' own last would do, but everything waits for it
-        last = passes(m, "position", self.count, self.begin, self.step)
+        last = passes(m, "position", job.positions, self.begin, self.step)
         line_base = Signal.like(self.base)  # of this row's first position
         for axis, size, out_size, padding in (
             (row, job.height, job.out_height, job.padding_above),
@@ -148,7 +145,7 @@ class PositionWalk(wiring.Component):
         with m.If(self.begin | (self.step & self.last)):
             m.d.sync += [Cat(self.position, self.base, line_base).eq(0), self.first.eq(1)]
         with m.Elif(self.step):
-            following = line_base + self.line
+            following = line_base + job.line
             m.d.sync += [
                 self.position.eq(self.position + 1),
                 self.base.eq(Mux(column.last, following, self.base + job.stride)),

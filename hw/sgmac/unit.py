@@ -110,6 +110,7 @@ class SparseGradient(wiring.Component):
             engine.ready.eq(choice.ready | ~schedules),
             engine.misranked.eq(choice.illegal),
             numbers.asked.eq(self.asked),
+            numbers.check.eq(self.start),
             datapath.memory.eq(numbers.memory),
             datapath.array.eq(numbers.array),
             datapath.stochastic.eq(self.stochastic),

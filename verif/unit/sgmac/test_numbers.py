@@ -41,8 +41,11 @@ def run(jobs: list[dict[str, int]]) -> list[tuple[GradientRefusal, object, objec
     async def testbench(ctx):
         for job in jobs:
             ctx.set(dut.asked, job)
+            ctx.set(dut.check, 1)
             await ctx.tick().repeat(dut.latency)
             results.append((ctx.get(dut.refusal), ctx.get(dut.memory), ctx.get(dut.array)))
+            ctx.set(dut.check, 0)
+            await ctx.tick()
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
@@ -89,6 +92,11 @@ def test_derived():
         assert memory.weights_piece == rows * memory.weights_row
         fits = job["selected"] * x * BEAT <= 2 * CONFIG.plane and not job["depthwise"]
         assert memory.resident == array.resident == fits
+        assert array.taps == taps
+        assert array.positions == job["out_width"] * job["out_height"]
+        assert array.line == job["stride"] * job["width"] % (2 * CONFIG.plane)
+        offset = job["padding_above"] * job["width"] + job["padding"]
+        assert array.first_offset == -offset % (2 * CONFIG.plane)
         assert memory.gradient_address == job["result_address"]
         assert memory.scale_address == job["scale_address"]
         for name in (

@@ -63,9 +63,9 @@ def test_positions(name, seed):
     for sizes in sizes_for(config):
         inputs = [(getattr(dut.job, key), getattr(sizes, key)) for key in keys]
         inputs.append((dut.job.padding_above, sizes.above))
-        inputs.append((dut.line, sizes.stride * sizes.width % (2 * config.plane)))
+        inputs.append((dut.job.line, sizes.stride * sizes.width % (2 * config.plane)))
         count = sizes.out_height * sizes.out_width
-        inputs.append((dut.count, count))
+        inputs.append((dut.job.positions, count))
         jobs.append((inputs, count + (count + 1) // 2))
         taps = range(config.kernel)
         values = []
