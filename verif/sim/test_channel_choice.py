@@ -23,8 +23,9 @@ pytestmark = pytest.mark.verilator
 TINY = PRESETS["tiny"]
 MEMORY = 0x7_0000_0F00
 """Above 4 GiB, and near the end of a page, so that bursts have to be cut."""
-ARBITER = 1
-"""Cycles that a first address takes through it."""
+ARBITER = (1, 2)
+"""Cycles more behind it: one for the first address read, one for that written if data follow at
+once."""
 STAGES = Schedule(window=5, period=2, pools=((0, 7), (5, 12), (16, 16)))
 
 
@@ -49,7 +50,7 @@ def test_jobs_and_their_cycles(port, driver, latency, seed, request):
         got = driver.rank(rank.weights, depthwise=rank.depthwise)
         assert got.tolist() == rank.expected().tolist()
         counters = driver.counters()
-        assert counters["cycles"] == rank.cycles(TINY.beat_bytes, latency) + ARBITER
+        assert counters["cycles"] - rank.cycles(TINY.beat_bytes, latency) in ARBITER
         assert counters["bytes_written"] == 4 * len(got)
         assert counters["multiply"] == counters["lanes"] == counters["saturated"] == 0
         cycles += counters["cycles"]
@@ -57,7 +58,7 @@ def test_jobs_and_their_cycles(port, driver, latency, seed, request):
         got, following = driver.schedule(window.ranking, **sizes)
         assert got.tolist() == window.expected().tolist() and following == window.following
         counters = driver.counters()
-        assert counters["cycles"] == window.cycles(TINY.beat_bytes, latency) + ARBITER
+        assert counters["cycles"] - window.cycles(TINY.beat_bytes, latency) in ARBITER
         assert (counters["bytes_read"], counters["bytes_written"]) == (
             4 * window.pool,
             4 * window.window,
