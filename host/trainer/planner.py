@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which layers, and how many channels of each, a memory budget lets train."""
 
+from collections.abc import Callable, Iterable
+
 from host.errors import TrainingError
 from host.trainer.network import Layer, Network
 from host.trainer.plan import INT8, Plan, Widths
@@ -75,23 +77,19 @@ def make_plan(
 
     At most `ratio` of the convolution weights are updated a step, `needed_bytes` is at most
     `budget`, and at least `least_saved` of dense training's feature memory is saved. All layers
-    update the same share of their channels, as large as `ratio` lets them. `start` names a block to
-    begin at instead of the best. Raises TrainingError saying by how much nothing fits.
+    update the same share of their channels, as large as `ratio` lets them; where no start fits with
+    that, the start and the smaller share that update the most weights. `start` names a block to
+    begin at instead. Raises TrainingError saying by how much nothing fits.
     """
     _check(side, budget, ratio, least_saved, batch)
-    reasons = []
-    starts = [network.find_block(start)] if start else range(len(network.blocks))
-    for first in starts:
+    limit = int(ratio * network.weights)
+
+    def plan_at(first: int, weights: int) -> Plan | None:
         layers = [layer for block in network.blocks[first:] for layer in block.all_layers]
-        channels = window_channels(layers, int(ratio * network.weights))
+        channels = window_channels(layers, weights)
         if channels is None:
-            least = sum(layer.window_weights(1) for layer in layers) / network.weights
-            reasons.append(
-                f"one channel of each of {len(layers)} layers is {least:.2%} of the weights, more "
-                f"than the {ratio:.2%} allowed: raise --ratio"
-            )
-            continue
-        plan = Plan(
+            return None
+        return Plan(
             network=network,
             side=side,
             classes=classes,
@@ -101,22 +99,67 @@ def make_plan(
             batch=batch,
             widths=widths,
         )
-        if plan.needed_bytes > budget:
-            over = plan.needed_bytes - budget
-            where = "" if plan.needed_bytes == plan.total_bytes else " while the frozen front runs"
-            reasons.append(
-                f"training {len(layers)} layers needs {plan.needed_bytes:,} bytes{where}, {over:,} "
-                f"more than the budget of {budget:,}: raise --budget-kib, or lower --input, "
-                "--batch or --ratio"
-            )
-        elif plan.saved_share < least_saved:
-            reasons.append(
-                f"training {len(layers)} layers saves {plan.saved_share:.2%} of the feature "
-                f"memory, less than the {least_saved:.2%} asked for: lower --ratio or --least-saved"
-            )
-        else:
+
+    def fits(plan: Plan | None) -> bool:
+        return plan is not None and plan.needed_bytes <= budget and plan.saved_share >= least_saved
+
+    starts = [network.find_block(start)] if start else range(len(network.blocks))
+    for first in starts:
+        plan = plan_at(first, limit)
+        if plan is not None and fits(plan):
             return plan
-    raise TrainingError(f"{network.name} does not fit: even " + reasons[-1])
+    best = None
+    for first in starts:
+        low, high = 0, limit  # fits, or is nothing; does not fit
+        while high - low > 1:
+            middle = (low + high) // 2
+            plan = plan_at(first, middle)
+            low, high = (middle, high) if plan is None or fits(plan) else (low, middle)
+        plan = plan_at(first, low)
+        if plan is not None and fits(plan) and (best is None or plan.updated > best.updated):
+            best = plan
+    if best is not None:
+        return best
+    raise TrainingError(
+        f"{network.name} does not fit: {_reason(network, starts, plan_at, limit, budget)}"
+    )
+
+
+def _reason(
+    network: Network,
+    starts: Iterable[int],
+    plan_at: Callable[[int, int], Plan | None],
+    limit: int,
+    budget: int,
+) -> str:
+    """Why no plan fits, told by the one that comes closest with a single channel of each layer."""
+    least: dict[int, Plan] = {}
+    for first in starts:
+        layers = [layer for block in network.blocks[first:] for layer in block.all_layers]
+        weights = sum(layer.window_weights(1) for layer in layers)
+        plan = plan_at(first, weights) if weights <= limit else None
+        if plan is not None:
+            least[first] = plan
+        fewest = f"one channel of each of {len(layers)} layers"
+    if not least:
+        return (
+            f"{fewest} is {weights / network.weights:.2%} of the weights, more than the "
+            f"{limit / network.weights:.2%} allowed: raise --ratio"
+        )
+    plan = min(least.values(), key=lambda plan: plan.needed_bytes)
+    over = plan.needed_bytes - budget
+    if over > 0:
+        where = "" if plan.needed_bytes == plan.total_bytes else " while the frozen front runs"
+        return (
+            f"even one channel of each of {len(plan.tail)} layers needs {plan.needed_bytes:,} "
+            f"bytes{where}, {over:,} more than the budget of {budget:,}: raise --budget-kib, or "
+            "lower --input or --batch"
+        )
+    plan = max(least.values(), key=lambda plan: plan.saved_share)
+    return (
+        f"even one channel of each of {len(plan.tail)} layers saves {plan.saved_share:.2%} of the "
+        "feature memory only: lower --least-saved"
+    )
 
 
 def _check(side: int, budget: int, ratio: float, least_saved: float, batch: int) -> None:
