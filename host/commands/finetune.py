@@ -53,6 +53,12 @@ def finetune(
         int | None,
         typer.Option(help="Passes when rates are tried.", show_default="as --epochs"),
     ] = None,
+    tune_samples: Annotated[
+        int | None,
+        typer.Option(
+            help="Training samples when rates are tried.", show_default="all but the held out"
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option(help="Samples in a step, of all workers together.")] = 16,
     side: Annotated[
         int | None,
@@ -74,6 +80,7 @@ def finetune(
     start: Annotated[
         str | None,
         typer.Option(
+            "--first-block",
             metavar="BLOCK",
             help="First trained block, such as block11.",
             show_default="as nms plan chooses",
@@ -122,7 +129,7 @@ def finetune(
 
     Trains the classifier alone, then the chosen part, with plain gradient steps. Prints accuracy on
     all test images, the memory of a step of one image as an int8 device would hold it, and the time
-    of a step here. Starts on several processes with torchrun --nproc-per-node N.
+    of a step here. For several processes: torchrun --no-python --nproc-per-node N nms finetune ...
 
     Example: nms finetune --data cifar-10-batches-py --model mobilenetv2-1.0 --weights w.npz
 
@@ -169,6 +176,7 @@ def finetune(
             least_saved=least_saved,
             start=start,
             tune_epochs=tune_epochs,
+            tune_samples=tune_samples,
             mirror=mirror,
             cache=cache,
             checkpoints=checkpoints,

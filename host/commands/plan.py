@@ -29,6 +29,7 @@ def plan(
     start: Annotated[
         str | None,
         typer.Option(
+            "--first-block",
             metavar="BLOCK",
             help="First trained block, such as block11.",
             show_default="the earliest that fits",

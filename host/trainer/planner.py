@@ -133,20 +133,21 @@ def _reason(
     budget: int,
 ) -> str:
     """Why no plan fits, told by the one that comes closest with a single channel of each layer."""
-    least: dict[int, Plan] = {}
+    least: list[Plan] = []
+    counts: dict[int, int] = {}
     for first in starts:
         layers = [layer for block in network.blocks[first:] for layer in block.all_layers]
-        weights = sum(layer.window_weights(1) for layer in layers)
+        weights = counts[len(layers)] = sum(layer.window_weights(1) for layer in layers)
         plan = plan_at(first, weights) if weights <= limit else None
         if plan is not None:
-            least[first] = plan
-        fewest = f"one channel of each of {len(layers)} layers"
+            least.append(plan)
     if not least:
+        layers, weights = min(counts.items())
         return (
-            f"{fewest} is {weights / network.weights:.2%} of the weights, more than the "
-            f"{limit / network.weights:.2%} allowed: raise --ratio"
+            f"one channel of each of {layers} layers is {weights / network.weights:.2%} of the "
+            f"weights, more than the {limit / network.weights:.2%} allowed: raise --ratio"
         )
-    plan = min(least.values(), key=lambda plan: plan.needed_bytes)
+    plan = min(least, key=lambda plan: plan.needed_bytes)
     over = plan.needed_bytes - budget
     if over > 0:
         where = "" if plan.needed_bytes == plan.total_bytes else " while the frozen front runs"
@@ -155,7 +156,7 @@ def _reason(
             f"bytes{where}, {over:,} more than the budget of {budget:,}: raise --budget-kib, or "
             "lower --input or --batch"
         )
-    plan = max(least.values(), key=lambda plan: plan.saved_share)
+    plan = max(least, key=lambda plan: plan.saved_share)
     return (
         f"even one channel of each of {len(plan.tail)} layers saves {plan.saved_share:.2%} of the "
         "feature memory only: lower --least-saved"

@@ -32,6 +32,7 @@ class Request:
     least_saved: float = DEFAULT_SAVED
     start: str | None = None
     tune_epochs: int | None = None
+    tune_samples: int | None = None
     mirror: bool = True
     cache: Path | None = None
     checkpoints: Path | None = None
@@ -92,6 +93,7 @@ def check(dataset: Dataset, request: Request) -> tuple[Network, int, Weights]:
         ("period", settings.period, 1),
         ("probe-epochs", settings.probe_epochs, 0),
         ("threads", request.threads, 1),
+        ("tune-samples", 1 if request.tune_samples is None else request.tune_samples, 1),
         ("tune-epochs", 1 if request.tune_epochs is None else request.tune_epochs, 1),
     ):
         if value < least:

@@ -2,8 +2,8 @@
 """Fine-tuning side by side: several kinds of update, each with the rate that suits it, over seeds.
 
 With more than one rate, each kind of update is tried with every rate on nine tenths of the training
-samples and tested on the tenth left out; the best rate then trains on all of them. The test part
-takes no part in that.
+samples, or fewer, and tested on the tenth left out; the best rate then trains on all of them. The
+test part takes no part in that.
 """
 
 import hashlib
@@ -112,6 +112,9 @@ def _compare(
         "input": side,
         "batch": request.settings.batch,
         "epochs": request.settings.epochs,
+        "tune_epochs": request.tune_epochs,
+        "tune_samples": request.tune_samples,
+        "mirror": request.mirror,
         "precision": request.settings.precision,
         "saved": request.settings.saved,
         "first_trained_block": network.blocks[start].name if start < len(network.blocks) else None,
@@ -185,7 +188,7 @@ def _finetune(
                 f"{len(order)} training samples are too few to choose among rates: give one --rate"
             )
         tested = samples.part(np.sort(order[:left_out]))
-        samples = samples.part(np.sort(order[left_out:]))
+        samples = samples.part(np.sort(order[left_out:][: request.tune_samples]))
     settings = run.settings
     key = _key(network, weights, run, samples)
     checkpoint = None

@@ -165,7 +165,7 @@ def test_command_prints_what_it_writes(tmp_path: Path) -> None:
         (("--classes", 1), ("classes 1",)),
         (("--least-saved", 1), ("least-saved 1",)),
         (("--least-saved", 0.9999), ("--least-saved",)),
-        (("--start", "block99"), ("block99", "block16")),
+        (("--first-block", "block99"), ("block99", "block16")),
         (("--precision", "int4"), ("int4",)),
     ],
 )

@@ -147,7 +147,7 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
     save_weights(tmp_path / "w.npz", {**weights, "first.bias": np.full(16, np.nan, np.float32)})
     with pytest.raises(TrainingError, match=r"first\.bias holds values that are NaN"):
         load_weights(network, tmp_path / "w.npz")
-    with pytest.raises(TrainingError, match="does not hold the weights of mobilenetv2-0.35"):
+    with pytest.raises(TrainingError, match=r"does not hold the weights of mobilenetv2-0\.35"):
         load_weights(make_network("mobilenetv2-0.35"), tmp_path / "w.npz")
     (tmp_path / "w.npz").write_bytes(b"no archive")
     with pytest.raises(TrainingError, match="cannot be read"):
