@@ -3,6 +3,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,6 +138,16 @@ def test_the_refusal_says_by_how_much() -> None:
     assert make_plan(network, 224, 10, needs).needed_bytes == needs
     with pytest.raises(TrainingError):
         make_plan(network, 224, 10, needs - 1)
+
+
+def test_the_command_needs_no_torch() -> None:
+    """It says so, and the answer comes at once."""
+    program = (
+        "import sys; sys.modules['torch'] = None; from host.cli import app; "
+        "app(['plan', '--model', 'mobilenetv2-0.35'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0 and "peak buffers" in done.stdout, done.stderr
 
 
 def test_command_prints_what_it_writes(tmp_path: Path) -> None:
