@@ -39,9 +39,11 @@ class Request:
     threads: int = 1
 
 
-def plans(request: Request, network: Network, side: int, classes: int) -> dict[str, Plan]:
-    """The plan of every kind of update; all begin at the same block but `last`. Raises
-    TrainingError where a sparse one does not fit."""
+def plans(
+    request: Request, network: Network, side: int, classes: int
+) -> tuple[int, dict[str, Plan]]:
+    """The first trained block, and the plan of every kind of update; all but `last` begin there.
+    Raises TrainingError where a sparse one does not fit."""
     start = request.start
     if start is None and network.name not in KNOWN_FILES:
         start = network.blocks[0].name
@@ -70,7 +72,7 @@ def plans(request: Request, network: Network, side: int, classes: int) -> dict[s
             made[update] = bias_plan(network, side, classes, first)
         else:
             made[update] = whole_plan(network, side, classes, len(network.blocks))
-    return made
+    return first, made
 
 
 def check(dataset: Dataset, request: Request) -> tuple[Network, int, Weights]:

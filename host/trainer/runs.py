@@ -55,11 +55,11 @@ def compare_updates(
     anything is written.
     """
     network, side, weights = check(dataset, request)
-    made = plans(request, network, side, len(dataset.classes))
+    start, made = plans(request, network, side, len(dataset.classes))
     threads = torch.get_num_threads()
     torch.set_num_threads(request.threads)
     try:
-        return _compare(dataset, request, indices, progress, network, side, weights, made)
+        return _compare(dataset, request, indices, progress, network, side, weights, start, made)
     finally:
         torch.set_num_threads(threads)
 
@@ -72,9 +72,9 @@ def _compare(
     network: Network,
     side: int,
     weights: Weights,
+    start: int,
     made: dict[str, Plan],
 ) -> tuple[dict[str, Any], Weights]:
-    start = min(plan.start for plan in made.values())  # blocks, but for `last` alone
     train, test = _samples(dataset, request, indices, progress, network, side, weights, start)
     tuned: dict[str, dict[str, float]] = {update: {} for update in request.updates}
     chosen = dict.fromkeys(request.updates, request.rates[0])
@@ -117,7 +117,7 @@ def _compare(
         "mirror": request.mirror,
         "precision": request.settings.precision,
         "saved": request.settings.saved,
-        "first_trained_block": network.blocks[start].name if start < len(network.blocks) else None,
+        "first_trained_block": network.blocks[start].name,
         "seeds": request.seeds,
         "rows": rows,
         "tool": {name: version(name) for name in ("near-memory-sampling", "numpy", "torch")},

@@ -208,10 +208,11 @@ def test_a_selection_of_the_samples(tmp_path: Path, small: Path) -> None:
     assert nms("select", "--data", small, "--keep", 0.2, "--out", made).exit_code == 0
     result = nms(
         *("finetune", "--data", small, "--model", "resnet8", "--selection", made, "--epochs", 1),
-        *("--batch", 8, "--update", "bias", "--cache", tmp_path, "--out", out),
+        *("--batch", 8, "--update", "last", "--cache", tmp_path, "--out", out),
     )
     assert result.exit_code == 0, result.output
-    assert json.loads(out.read_text())["train_samples"] == 24
+    document = json.loads(out.read_text())
+    assert document["train_samples"] == 24 and document["rows"][0]["held_bytes"] < 8 * 1024
 
 
 @pytest.mark.parametrize(
