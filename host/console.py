@@ -118,6 +118,8 @@ def print_gradient(job: "Job") -> None:
     table.add_row("error map", f"{c.out_channels:,} x {c.out_height} x {c.out_width}")
     table.add_row("convolution", f"{kind}kernel {c.kernel}, stride {c.stride}, padding {c.padding}")
     table.add_row("channels", f"{selected:,} of {c.in_channels:,}")
+    if job.following is not None:
+        table.add_row("next window begins at", f"--place {job.following}")
     table.add_row("weight gradient", shape.replace("x", " x "))
     table.add_row("multiply-accumulates", f"{work:,} of {dense:,} ({work / dense:.1%})")
     if job.result.weights is not None:

@@ -16,7 +16,7 @@ from golden.sgmac.shape import LIMITS, check_channels
 from golden.sgmac.update import check_scale
 from host.errors import GradientError
 from host.files import check_writable, read_json, write_whole
-from host.gradient_backends import make_backend
+from host.gradient_backends import GradientBackend, make_backend
 
 SCALE_REMEDY = (
     "give {'scale': S}, or {'multiplier': M, 'shift': S}, each a number or a list with one for "
@@ -36,13 +36,26 @@ class UpdateOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WindowOptions:
+    """The channels by importance: the layer's weights, and the window on their ranking. pool: None
+    for all channels."""
+
+    weights: Path
+    window: int
+    pool: int | None = None
+    place: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a job reads, computes and writes; nms gradient --help explains each."""
+    """What a job reads, computes and writes; nms gradient --help explains each. One of channels and
+    choice is None."""
 
     x: Path
     error: Path
-    channels: str
     out: Path
+    channels: str | None = None
+    choice: WindowOptions | None = None
     kernel: int | None = None
     stride: int = 1
     padding: int = 0
@@ -64,9 +77,11 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A finished job and its sizes. counters: the hardware's, by name, if it took part."""
+    """A finished job and its sizes. counters: the hardware's, by name, if it took part. following:
+    where the next window begins, if a window chose the channels."""
 
     convolution: Convolution
+    following: int | None
     images: int
     channels: np.ndarray
     result: JobResult
@@ -200,15 +215,35 @@ def _check_apart(options: Options) -> None:
     """GradientError if an output is another output or an input; the weights may be updated in
     place."""
     taken = {options.x.resolve(): "--x", options.error.resolve(): "--error"}
-    taken[Path(options.channels).absolute()] = "--channels"
+    if options.channels is not None:
+        taken[Path(options.channels).absolute()] = "--channels"
     if options.update is not None:
         taken[options.update.scale.resolve()] = "--scale"
         if options.update.weights.resolve() != options.update.out.resolve():
             taken[options.update.weights.resolve()] = "--update"
+    if options.choice is not None:
+        ranked = options.choice.weights.resolve()
+        if options.update is None or ranked != options.update.weights.resolve():
+            taken[ranked] = "--weights"
     for option, path in options.outputs().items():
         other = taken.setdefault(path.resolve(), option)
         if other != option:
             raise GradientError(f"{option} {path} is the file of {other}: give it another name")
+
+
+def choose_channels(
+    choice: WindowOptions, weights: np.ndarray, sizes: Convolution, backend: GradientBackend
+) -> tuple[np.ndarray, int]:
+    """The channels of the window and the place of the next one; GradientError for weights that are
+    not the layer's, or a window that cannot be."""
+    shape = sizes.gradient_shape(sizes.in_channels)
+    if weights.shape != shape:
+        raise GradientError(
+            f"the weights {choice.weights} have shape {weights.shape}, those of the layer {shape}"
+        )
+    ranking = backend.rank(weights, depthwise=sizes.depthwise)
+    pool = sizes.in_channels if choice.pool is None else choice.pool
+    return backend.schedule(ranking, window=choice.window, pool=pool, place=choice.place)
 
 
 def run(options: Options) -> Job:
@@ -223,11 +258,14 @@ def run(options: Options) -> Job:
         if not low <= value <= high:
             raise GradientError(f"--{name} {value} must be from {low} to {high}")
     x, error = read_array(options.x, "x"), read_array(options.error, "the error")
-    channels = read_channels(options.channels, x.shape[1])
+    channels, following = np.empty(0, np.int64), None
+    if options.channels is not None:
+        channels = read_channels(options.channels, x.shape[1])
     chosen, kernel, update = options.update, options.kernel, None
     weights = None if chosen is None else read_array(chosen.weights, "the weights")
+    ranked = None if options.choice is None else read_array(options.choice.weights, "the weights")
     if kernel is None:
-        known = None if weights is None else weights.shape[-1]
+        known = next((array.shape[-1] for array in (weights, ranked) if array is not None), None)
         kernel = known or find_kernel(x, error, options.stride, options.padding)
     convolution = _convolution(options, x, error, kernel)
     if chosen is not None and weights is not None:
@@ -243,6 +281,8 @@ def run(options: Options) -> Job:
         except ValueError as wrong:
             raise GradientError(str(wrong)) from None
     with closing(make_backend(options.backend, options.preset)) as backend:
+        if options.choice is not None and ranked is not None:
+            channels, following = choose_channels(options.choice, ranked, convolution, backend)
         result = backend.run_job(x, error, channels, convolution, update)
         counters = backend.counters
     arrays = {
@@ -256,6 +296,7 @@ def run(options: Options) -> Job:
         convolution=convolution,
         images=len(x),
         channels=channels,
+        following=following,
         result=result,
         written=outputs,
         counters=counters,

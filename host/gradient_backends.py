@@ -2,11 +2,13 @@
 """Who computes a sparse-gradient job: the golden model, the generated hardware, or both."""
 
 from dataclasses import fields
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 
 from golden.sgmac import Convolution, JobResult, Update, bands, run_job
+from golden.sgmac.importance import by_channel, importance, ranking
+from golden.sgmac.schedule import following_place, window_channels
 from host.backends import RtlBackend
 from host.errors import GradientError, HardwareError
 from host.gradient_driver import GradientDriver
@@ -29,6 +31,17 @@ class GradientBackend(Protocol):
         update: Update | None,
     ) -> JobResult:
         """See golden.sgmac.run_job; a job that cannot be is a GradientError."""
+        ...
+
+    def rank(self, weights: np.ndarray, *, depthwise: bool = False) -> np.ndarray:
+        """The input channels by the importance of their weights: see golden.sgmac.importance."""
+        ...
+
+    def schedule(
+        self, ranking: np.ndarray, *, window: int, pool: int, place: int
+    ) -> tuple[np.ndarray, int]:
+        """The channels of a window on a ranking, and the place of the window behind it: see
+        golden.sgmac.schedule, window_channels and following_place."""
         ...
 
     def close(self) -> None:
@@ -60,6 +73,23 @@ class GoldenGradient:
             return run_job(x, error, channels, convolution, update)
         except ValueError as wrong:
             raise GradientError(str(wrong)) from None
+
+    def rank(self, weights: np.ndarray, *, depthwise: bool = False) -> np.ndarray:
+        """See golden.sgmac.importance."""
+        try:
+            return ranking(importance(weights, depthwise=depthwise))
+        except ValueError as wrong:
+            raise GradientError(str(wrong)) from None
+
+    def schedule(
+        self, ranking: np.ndarray, *, window: int, pool: int, place: int
+    ) -> tuple[np.ndarray, int]:
+        """See golden.sgmac.schedule."""
+        try:
+            channels = window_channels(ranking, window, pool, place)
+        except ValueError as wrong:
+            raise GradientError(str(wrong)) from None
+        return channels, following_place(window, pool, place)
 
 
 class RtlGradient:
@@ -101,23 +131,55 @@ class RtlGradient:
             result, self.counters = driver.run_job(x, error, channels, convolution, update)
         return result
 
-    def _check(self, sizes: Convolution) -> None:
+    def rank(self, weights: np.ndarray, *, depthwise: bool = False) -> np.ndarray:
+        """See GradientBackend; errors are those of run_job."""
+        try:
+            channels = len(by_channel(weights, depthwise=depthwise))
+        except ValueError as wrong:
+            raise GradientError(str(wrong)) from None
+        self._check_sizes(kernel=(weights.shape[-1], "kernel"), in_channels=(channels, "channels"))
+        with self._hardware.accelerator() as (_, port):
+            driver = GradientDriver(port)
+            order = driver.rank(weights, depthwise=depthwise)
+            self.counters = driver.counters()
+        return order
+
+    def schedule(
+        self, ranking: np.ndarray, *, window: int, pool: int, place: int
+    ) -> tuple[np.ndarray, int]:
+        """See GradientBackend; errors are those of run_job."""
+        try:
+            window_channels(ranking, window, pool, place)
+        except ValueError as wrong:
+            raise GradientError(str(wrong)) from None
+        self._check_sizes(in_channels=(len(ranking), "channels"))
+        with self._hardware.accelerator() as (_, port):
+            driver = GradientDriver(port)
+            found = driver.schedule(ranking, window=window, pool=pool, place=place)
+            self.counters = driver.counters()
+        return found
+
+    def _check_sizes(self, **sizes: tuple[int, str]) -> None:
+        """GradientError unless each value is within the size of the configuration beside it."""
         config = self.config
         if not config.outputs:
             raise GradientError(
                 f"{config.name} was generated without the sparse-gradient unit: give it outputs"
             )
-        limits = {
-            "kernel": (sizes.kernel, config.kernel),
-            "in_channels": (sizes.in_channels, config.channels),
-            "out_channels": (sizes.out_channels, config.channels),
-        }
-        for name, (value, most) in limits.items():
-            if value > most:
+        for name, (value, size) in sizes.items():
+            if value > (most := getattr(config, size)):
                 raise GradientError(
                     f"{name} {value} does not fit preset {config.name}, which takes at most "
                     f"{most}: choose another preset"
                 )
+
+    def _check(self, sizes: Convolution) -> None:
+        config = self.config
+        self._check_sizes(
+            kernel=(sizes.kernel, "kernel"),
+            in_channels=(sizes.in_channels, "channels"),
+            out_channels=(sizes.out_channels, "channels"),
+        )
         try:
             bands(sizes, config.plane)
         except ValueError as wrong:
@@ -153,8 +215,34 @@ class BothGradient:
         want, got = self._golden.run_job(*job), self._rtl.run_job(*job)
         self.counters = self._rtl.counters
         if text := first_difference(got, want):
-            raise HardwareError(f"hardware {self.config.name} differs from golden: {text}")
+            self._differs(text)
         return got
+
+    def rank(self, weights: np.ndarray, *, depthwise: bool = False) -> np.ndarray:
+        """See GradientBackend."""
+        want = self._golden.rank(weights, depthwise=depthwise)
+        got = self._rtl.rank(weights, depthwise=depthwise)
+        self.counters = self._rtl.counters
+        if not np.array_equal(got, want):
+            place = int(np.argmax(got != want))
+            self._differs(f"rank {place} is channel {got[place]}, golden has {want[place]}")
+        return got
+
+    def schedule(
+        self, ranking: np.ndarray, *, window: int, pool: int, place: int
+    ) -> tuple[np.ndarray, int]:
+        """See GradientBackend."""
+        want, following = self._golden.schedule(ranking, window=window, pool=pool, place=place)
+        got, next_place = self._rtl.schedule(ranking, window=window, pool=pool, place=place)
+        self.counters = self._rtl.counters
+        if not np.array_equal(got, want):
+            self._differs(f"the window has channels {got.tolist()}, golden has {want.tolist()}")
+        if next_place != following:
+            self._differs(f"the following place is {next_place}, golden has {following}")
+        return got, following
+
+    def _differs(self, text: str) -> NoReturn:
+        raise HardwareError(f"hardware {self.config.name} differs from golden: {text}")
 
     def close(self) -> None:
         """Ends the simulator."""

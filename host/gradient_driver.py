@@ -8,8 +8,9 @@ import numpy as np
 from golden.arith.lfsr import seed_register
 from golden.sgmac import Convolution, JobResult, Update, bands, layout
 from host.accelerator import MAP, PAGE, Accelerator, address_words
+from rtl_gen.interface import GradientOperation
 
-ARRAYS = ("channels", "input", "error", "result", "weights", "scale", "bias")
+ARRAYS = ("channels", "input", "error", "result", "weights", "scale", "bias", "ranking")
 """What a job has in memory, in the order of addresses."""
 
 
@@ -112,6 +113,47 @@ class GradientDriver(Accelerator):
         )
         return result, total
 
+    def rank(self, weights: np.ndarray, *, depthwise: bool = False) -> np.ndarray:
+        """A layer's input channels, most important first: int64 [C_in], as
+        golden.sgmac.importance.ranking.
+
+        weights: int8 [C_out, C_in, k, k] or depthwise [C, 1, k, k], legal for
+        golden.sgmac.importance. Raises as run_job.
+        """
+        outputs, inputs, kernel, _ = weights.shape
+        channels = outputs if depthwise else inputs
+        packed = layout.pack_weights(weights, self.beat, depthwise=depthwise)
+        self._place({"weights": packed, "ranking": np.empty(channels, np.uint32)})
+        self.port.write_memory(self._addresses["weights"], packed.tobytes())
+        self._order(
+            in_channels={"value": channels},
+            outputs={"value": outputs},
+            kernel={"size": kernel},
+            mode={"operation": GradientOperation.RANK, "depthwise": depthwise},
+        )
+        return self._read_words("ranking", channels)
+
+    def schedule(
+        self, ranking: np.ndarray, *, window: int, pool: int, place: int
+    ) -> tuple[np.ndarray, int]:
+        """A window's channels, int64, ascending, and the place of the window behind it: as
+        golden.sgmac.schedule.window_channels and following_place.
+
+        Raises as run_job; JobFailed for a ranking that names what is no channel, or one twice.
+        """
+        words = layout.pack_channels(ranking)
+        self._place({"ranking": words, "channels": np.empty(window, np.uint32)})
+        self.port.write_memory(self._addresses["ranking"], words.tobytes())
+        self._order(
+            in_channels={"value": len(ranking)},
+            selected={"value": window},
+            mode={"operation": GradientOperation.SCHEDULE},
+            pool={"value": pool},
+            place={"value": place},
+        )
+        following = self._read(f"{self.engine}following")
+        return self._read_words("channels", window), following
+
     def _update(
         self,
         sizes: Convolution,
@@ -148,42 +190,51 @@ class GradientDriver(Accelerator):
         address, self._addresses = self.memory, {}
         for name in ARRAYS:
             self._addresses[name] = address
-            address += -(-pieces[name].nbytes // PAGE) * PAGE
+            if name in pieces:
+                address += -(-pieces[name].nbytes // PAGE) * PAGE
 
     def _run(self, part: Part, total: dict[str, int]) -> None:
         """One job of the unit; its counters are added to `total`."""
         sizes, update = part.sizes, part.update
-        words = {}
+        self._order(
+            input_size={"width": sizes.width, "height": sizes.height},
+            error_size={"width": sizes.out_width, "height": sizes.out_height},
+            in_channels={"value": sizes.in_channels},
+            outputs={"value": sizes.out_channels},
+            selected={"value": part.selected},
+            kernel={
+                "size": sizes.kernel,
+                "stride": sizes.stride,
+                "padding": sizes.padding,
+                "padding_above": sizes.above,
+            },
+            mode={
+                "operation": GradientOperation.GRADIENT,
+                "depthwise": sizes.depthwise,
+                "accumulate": part.accumulate,
+                "update": update is not None,
+                "stochastic": update is not None and update.rounding == "stochastic",
+                "bias": part.bias,
+            },
+            seed={"value": 1 if update is None else seed_register(update.seed)},
+        )
+        for name, value in self.counters().items():
+            total[name] = total.get(name, 0) + value
+
+    def _order(self, **words: dict[str, int]) -> None:
+        """One job of the unit from these registers and the addresses, to its end."""
         for array, address in self._addresses.items():
             for name, word in address_words(f"{array}_address", address).items():
                 words[name] = {"value": word}
-        words["input_size"] = {"width": sizes.width, "height": sizes.height}
-        words["error_size"] = {"width": sizes.out_width, "height": sizes.out_height}
-        words["in_channels"] = {"value": sizes.in_channels}
-        words["outputs"] = {"value": sizes.out_channels}
-        words["selected"] = {"value": part.selected}
-        words["kernel"] = {
-            "size": sizes.kernel,
-            "stride": sizes.stride,
-            "padding": sizes.padding,
-            "padding_above": sizes.above,
-        }
-        words["mode"] = {
-            "depthwise": sizes.depthwise,
-            "accumulate": part.accumulate,
-            "update": update is not None,
-            "stochastic": update is not None and update.rounding == "stochastic",
-            "bias": part.bias,
-        }
-        words["seed"] = {"value": 1 if update is None else seed_register(update.seed)}
         for name, fields in words.items():
             register = MAP[f"{self.engine}{name}"]
             fields = {field: int(value) for field, value in fields.items()}
             self.port.write(register.offset, register.encode(**fields))
         self.start_order()
         self.finish_order()
-        for name, value in self.counters().items():
-            total[name] = total.get(name, 0) + value
+
+    def _read_words(self, name: str, count: int) -> np.ndarray:
+        return np.frombuffer(self._read_array(name, 4 * count), "<u4").astype(np.int64)
 
     def _read_array(self, name: str, size: int) -> bytes:
         return self.port.read_memory(self._addresses[name], size)

@@ -115,7 +115,7 @@ class Top(wiring.Component):
             ]
         for name in ("sample_bytes", "samples", "budget"):
             m.d.comb += getattr(engine, name).eq(getattr(registers, name).value)
-        for name in {name for names in NUMBERS.values() for name in names}:
+        for name in sorted({name for names in NUMBERS.values() for name in names}):
             m.d.comb += getattr(datapath, name).eq(getattr(job, name))
         entry = registers.table_entry
         m.d.comb += [

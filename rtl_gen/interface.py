@@ -8,11 +8,13 @@ tell different tables.
 from hw.bus.register_map import Register, RegisterMap
 from hw.config import PRESETS, Configuration, load
 from hw.registers import COUNTED, register_map
+from hw.sgmac.registers import GradientOperation
 
 __all__ = [
     "COUNTED",
     "PRESETS",
     "Configuration",
+    "GradientOperation",
     "Register",
     "RegisterMap",
     "load",

@@ -15,14 +15,6 @@ def gradient(
         Path,
         typer.Option(help="Gradient at its output: .npy, int8 (N, C_out, H', W')."),
     ],
-    channels: Annotated[
-        str,
-        typer.Option(
-            metavar="LIST|FILE|all",
-            help="Input channels whose weights are trained, in rising order: 1,5,7, or a file of "
-            "such numbers (text or .npy), or 'all'.",
-        ),
-    ],
     out: Annotated[
         Path,
         typer.Option(
@@ -30,10 +22,49 @@ def gradient(
             "channels; depthwise (K, 1, k, k)."
         ),
     ],
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST|FILE|all",
+            help="Input channels whose weights are trained, in rising order: 1,5,7, or a file of "
+            "such numbers (text or .npy), or 'all'. Or let --window choose them.",
+        ),
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            help="Instead of --channels: so many channels, the most important ones, by the sum of "
+            "the squares of their weights (those of --weights, or of --update).",
+        ),
+    ] = None,
+    pool: Annotated[
+        int | None,
+        typer.Option(
+            help="The window moves over so many of the most important channels and wraps at their "
+            "end.",
+            show_default="all channels",
+        ),
+    ] = None,
+    place: Annotated[
+        int | None,
+        typer.Option(
+            help="Rank at which the window begins. The result tells where the next one begins.",
+            show_default="0",
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="Weights of the layer for --window: .npy, int8 (C_out, C_in, k, k) or depthwise "
+            "(C, 1, k, k).",
+            show_default="those of --update",
+        ),
+    ] = None,
     kernel: Annotated[
         int | None,
         typer.Option(
-            help="Taps a side.", show_default="as in --update, else what the sizes tell if they do"
+            help="Taps a side.",
+            show_default="that of the weights, else what the sizes tell if they do",
         ),
     ] = None,
     stride: Annotated[int, typer.Option(help="Of the convolution.")] = 1,
@@ -115,10 +146,13 @@ def gradient(
 
     Example: nms gradient --x x.npy --error d.npy --channels all --padding 1 --out dw.npy --update
     w.npy --scale scale.json --rounding stochastic --seed 7 --weights-out w1.npy
+
+    Example: nms gradient --x x.npy --error d.npy --window 8 --pool 64 --place 16 --weights w.npy
+    --padding 1 --out dw.npy
     """
     with one_sentence():
         from host.console import prepare, print_gradient
-        from host.gradient import Options, UpdateOptions, run
+        from host.gradient import Options, UpdateOptions, WindowOptions, run
         from host.gradient_backends import DEFAULT_PRESET
 
         updating = None
@@ -144,6 +178,18 @@ def gradient(
             ):
                 if value is not None:
                     raise GradientError(f"{option} {value} has no use without --update")
+        choice = None
+        if (channels is None) == (window is None):
+            raise GradientError("give either --channels or --window")
+        if window is not None:
+            source = weights or update
+            if source is None:
+                raise GradientError(f"--window {window} needs the layer's --weights, or --update")
+            choice = WindowOptions(weights=source, window=window, pool=pool, place=place or 0)
+        else:
+            for option, value in (("--pool", pool), ("--place", place), ("--weights", weights)):
+                if value is not None:
+                    raise GradientError(f"{option} {value} has no use without --window")
         if backend in ("rtl", "both"):
             prepare("rtl", preset or DEFAULT_PRESET)
         job = run(
@@ -151,6 +197,7 @@ def gradient(
                 x=x,
                 error=error,
                 channels=channels,
+                choice=choice,
                 out=out,
                 kernel=kernel,
                 stride=stride,

@@ -202,7 +202,7 @@ def gradient_registers() -> list[Register]:
         state="state of the sparse-gradient unit",
         errors="what went wrong in the sparse-gradient unit since it was cleared",
         more_errors=(
-            ("channels", "the channel list must rise below C_in, the ranking name each once"),
+            ("channels", "the channel list does not rise below C_in, or the ranking is none"),
         ),
     )
     counters = [

@@ -23,7 +23,10 @@ from verif.vectors.sgmac import CASES, draw, draw_update
 MODULE = "verif.cocotb.test_gradient"
 pytestmark = pytest.mark.verilator
 
-PLACES = {f"{name}_address": 0x9000 + 0x1000 * n for n, name in enumerate(ADDRESSES)}
+PLACES = {
+    f"{name}_address": 0x2000 if name == "ranking" else 0x9000 + 0x1000 * n
+    for n, name in enumerate(ADDRESSES)
+}
 """Beside the arrays of a selection, in the region of test_top.py."""
 SIDES = {"width": "input_size", "height": "input_size"} | {
     f"out_{side}": "error_size" for side in ("width", "height")

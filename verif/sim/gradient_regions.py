@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from golden.sgmac.layout import piece_stride
 from hw.config import Configuration
-from hw.sgmac.registers import ADDRESSES, PREFIX
+from hw.sgmac.registers import ADDRESSES, PREFIX, GradientOperation
 
 Region = tuple[int, int]
 """Address and bytes."""
@@ -43,6 +43,12 @@ def gradient_regions(
     else:
         row, gradients, weights, biases = outputs, selected * taps, in_channels * taps, outputs
         scale = 4 * outputs
+    if mode["operation"] != GradientOperation.GRADIENT:
+        ranking = address["ranking"], 4 * in_channels
+        if mode["operation"] == GradientOperation.RANK:
+            return [(address["weights"], weights * piece_stride(row, beat))], [ranking]
+        pool = min(of("pool")["value"], in_channels)
+        return [(address["ranking"], 4 * pool)], [(address["channels"], 4 * selected)]
     result = address["result"], gradients * piece_stride(4 * row, beat)
     layer = address["weights"], weights * piece_stride(row, beat)
     bias = address["bias"], 4 * biases

@@ -11,7 +11,7 @@ from golden.sgmac.layout import piece_stride
 from golden.sgmac.shape import Convolution
 from hw.config import PRESETS
 from hw.sgmac.numbers import Numbers
-from hw.sgmac.registers import ADDRESSES, GradientRefusal
+from hw.sgmac.registers import ADDRESSES, GradientOperation, GradientRefusal
 
 CONFIG = dataclasses.replace(PRESETS["tiny"], outputs=8, plane=256, kernel=5, channels=40)
 BEAT = CONFIG.data_width // 8
@@ -187,3 +187,101 @@ def test_sizes_as_golden(kernel, stride):
         except ValueError:
             legal = False
         assert legal == (not wrong), job
+
+
+UNUSED = 0xFFFFFFFF
+RANK = {
+    "operation": GradientOperation.RANK,
+    "in_channels": 40,
+    "outputs": 20,
+    "kernel": 3,
+    "weights_address": 0x800,
+    "ranking_address": 0x1000,
+    **dict.fromkeys(("selected", "pool", "place"), UNUSED),
+    **{f"{name}_address": 1 for name in ("channels", "input", "error", "result", "scale", "bias")},
+    **dict.fromkeys(("accumulate", "update", "bias"), 1),
+}
+SCHEDULE = RANK | {
+    "operation": GradientOperation.SCHEDULE,
+    "outputs": 0,
+    "kernel": 0,
+    "selected": 7,
+    "pool": 9,
+    "place": 8,
+    "weights_address": 1,
+    "channels_address": 0x800,
+}
+
+
+def run_choices(jobs: list[dict[str, int]]) -> list[tuple[GradientRefusal, object]]:
+    dut = Numbers(CONFIG)
+    results = []
+
+    async def testbench(ctx):
+        for job in jobs:
+            ctx.set(dut.asked, job)
+            await ctx.tick().repeat(dut.latency)
+            results.append((ctx.get(dut.refusal), ctx.get(dut.choice)))
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+    return results
+
+
+def test_derived_for_rank_and_schedule():
+    jobs = [
+        RANK,
+        RANK | {"outputs": 65535, "kernel": 1},
+        RANK | {"outputs": 40, "kernel": 5, "depthwise": 1},
+        RANK | {"outputs": 10485, "kernel": 5},  # the most weights of a channel
+        SCHEDULE,
+        SCHEDULE | {"selected": 40, "pool": 40, "place": 0},
+    ]
+    for job, (refusal, choice) in zip(jobs, run_choices(jobs), strict=True):
+        assert refusal == GradientRefusal.NONE, job
+        if job["operation"] == GradientOperation.RANK:
+            taps = job["kernel"] ** 2
+            depthwise = job.get("depthwise", 0)
+            rows, row = (1, taps) if depthwise else (taps, job["outputs"])
+            assert (choice.rows, choice.row_bytes) == (rows, row)
+            assert choice.layer_bytes == job["in_channels"] * rows * piece_stride(row, BEAT)
+            assert choice.weights_address == job["weights_address"]
+        else:
+            for name in ("selected", "pool", "place", "channels_address"):
+                assert choice[name] == job[name]
+        assert choice.in_channels == job["in_channels"]
+        assert choice.ranking_address == job["ranking_address"]
+
+
+REFUSED_CHOICES = [
+    ("OPERATION", RANK, {"operation": 3}),
+    ("IN_CHANNELS", RANK, {"in_channels": 0}),
+    ("IN_CHANNELS", RANK, {"in_channels": 41}),
+    ("KERNEL", RANK, {"kernel": 0}),
+    ("KERNEL", RANK, {"kernel": 6}),
+    ("OUTPUTS", RANK, {"outputs": 0}),
+    ("OUTPUTS", RANK, {"outputs": 65536}),
+    ("OUTPUTS", RANK, {"depthwise": 1}),
+    ("LAYER", RANK, {"outputs": 10486, "kernel": 5}),
+    ("LAYER", RANK, {"outputs": 65535}),
+    ("WEIGHTS_ADDRESS", RANK, {"weights_address": 4}),
+    ("RANKING_ADDRESS", RANK, {"ranking_address": 7}),
+    ("IN_CHANNELS", SCHEDULE, {"in_channels": 41}),
+    ("SELECTED", SCHEDULE, {"selected": 0}),
+    ("SELECTED", SCHEDULE, {"selected": 41, "pool": 41}),
+    ("POOL", SCHEDULE, {"pool": 6}),
+    ("POOL", SCHEDULE, {"pool": 41}),
+    ("POOL", SCHEDULE, {"pool": (1 << 20) + 9}),
+    ("PLACE", SCHEDULE, {"place": 9}),
+    ("PLACE", SCHEDULE, {"place": 1 << 20}),
+    ("CHANNELS_ADDRESS", SCHEDULE, {"channels_address": 1}),
+    ("RANKING_ADDRESS", SCHEDULE, {"ranking_address": 4}),
+]
+
+
+def test_refused_choices():
+    results = run_choices([good | wrong for _, good, wrong in REFUSED_CHOICES])
+    for (reason, _, wrong), (refusal, _) in zip(REFUSED_CHOICES, results, strict=True):
+        assert refusal == GradientRefusal[reason], wrong
