@@ -137,26 +137,28 @@ class WriteMaster(wiring.Component):
                 self.bursts.eq(self.bursts + 1),
             ]
 
-        before = Signal.like(left)  # beats not yet offered, with this one
-        last = Signal()
+        # begin comes late: what depends on it is chosen by it, and not made of what was chosen
+        last, one_left = Signal(), Signal()
+        beats, final = burst.payload.beats, Signal.like(tail)  # the last byte of the last beat
         last_byte = Signal.like(tail)
-        strobes = Signal(planner.beat)
         m.d.comb += [
-            before.eq(Mux(begin, burst.payload.beats, left)),
-            last.eq(before == 1),
-            last_byte.eq(Mux(last, Mux(begin, burst.payload.tail, tail), planner.beat - 1)),
-            strobes.eq(Cat(last_byte >= byte for byte in range(planner.beat))),
+            last.eq(Mux(begin, beats == 1, one_left)),
+            final.eq(Mux(left == 0, burst.payload.tail, tail)),
+            last_byte.eq(Mux(last, final, planner.beat - 1)),
         ]
         offered_bytes = Signal(range(planner.beat + 1))
         with m.If(axi.wready):
             m.d.sync += axi.wvalid.eq(0)
         with m.If(offer):
             m.d.sync += [
-                left.eq(before - 1),
+                left.eq(Mux(begin, beats - 1, left - 1)),
+                one_left.eq(Mux(begin, beats == 2, left == 2)),
                 axi.wvalid.eq(1),
                 axi.wdata.eq(queue.r_data),
                 axi.wlast.eq(last),
-                axi.wstrb.eq(Mux(stopped, 0, strobes)),
+                axi.wstrb.eq(
+                    Cat(~stopped & (~last | (final >= byte)) for byte in range(planner.beat))
+                ),
                 offered_bytes.eq(Mux(stopped, 0, last_byte + 1)),
             ]
 
