@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Beats of the memory port become beats of samples."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Array, Cat, Module, Mux, ResetInserter, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from hw.config import Configuration
+from hw.stream import CreditQueue
+
+_PIPELINE = 2
+"""Cycles in which the bytes of a beat are gathered."""
 
 
 class Gearbox(wiring.Component):
@@ -18,7 +22,7 @@ class Gearbox(wiring.Component):
     Flow control: two streams. The last beat of the run may hold bytes behind the last sample; they
     are dropped by the next ``start``.
 
-    Latency: `latency` = 3 cycles from the beat with a sample beat's last byte. Throughput: one beat
+    Latency: `latency` = 5 cycles from the beat with a sample beat's last byte. Throughput: one beat
     out a cycle while its bytes are there, and one beat in a cycle as long as the way out keeps up
     with it.
 
@@ -36,7 +40,7 @@ class Gearbox(wiring.Component):
     bytes: Out(stream of array of W unsigned bytes).
     """
 
-    latency = 3
+    latency = 1 + _PIPELINE + CreditQueue.latency
 
     def __init__(self, config: Configuration):
         self.config = config
@@ -59,7 +63,10 @@ class Gearbox(wiring.Component):
         ring = Array(Signal(8 * word, name=f"word_{n}", reset_less=True) for n in range(places))
         held = Signal(range(places + 1))  # words not yet passed
         arriving = Signal(range(places))
-        taken, given, advance = Signal(), Signal(), Signal()
+        queue = CreditQueue(self.bytes.payload.shape(), _PIPELINE + CreditQueue.round_trip)
+        m.submodules.queue = ResetInserter(self.start)(queue)
+        wiring.connect(m, queue.output, wiring.flipped(self.bytes))
+        taken, given = Signal(), Signal()
         m.d.comb += [
             self.words.ready.eq((held != places) & ~self.start),
             taken.eq(self.words.valid & self.words.ready),
@@ -75,7 +82,8 @@ class Gearbox(wiring.Component):
         there = Signal(range(places * word + 1))  # bytes from there on
         follows = Signal.like(rest)
         m.d.comb += [
-            given.eq(begun & advance & (there >= take)),
+            given.eq(begun & queue.available & (there >= take)),
+            queue.reserve.eq(given),
             follows.eq(Mux(final, length, rest - lanes)),
         ]
         gone = byte[:word_bits] + take  # from the word's beginning
@@ -96,23 +104,21 @@ class Gearbox(wiring.Component):
         valid, reaches = Signal(), Signal(8 * word * reached, reset_less=True)
         place, count = Signal(word_bits, reset_less=True), Signal.like(take, reset_less=True)
         beat = reaches >> (place << 3)
-        m.d.comb += advance.eq(~self.bytes.valid | self.bytes.ready)
         first = byte[word_bits:]
-        with m.If(advance):
-            m.d.sync += [
-                valid.eq(given),
-                reaches.eq(Cat(ring[(first + n)[: len(first)]] for n in range(reached))),
-                place.eq(byte[:word_bits]),
-                count.eq(take),
-                self.bytes.valid.eq(valid),
-                *(
-                    self.bytes.payload[lane].eq(Mux(count > lane, beat.word_select(lane, 8), 0))
-                    for lane in range(lanes)
-                ),
-            ]
+        m.d.sync += [
+            valid.eq(given),
+            reaches.eq(Cat(ring[(first + n)[: len(first)]] for n in range(reached))),
+            place.eq(byte[:word_bits]),
+            count.eq(take),
+            queue.write.eq(valid),
+            *(
+                queue.result[lane].eq(Mux(count > lane, beat.word_select(lane, 8), 0))
+                for lane in range(lanes)
+            ),
+        ]
         with m.If(self.start):
             m.d.sync += [
-                Cat(held, arriving, byte, there, begun, valid, self.bytes.valid).eq(0),
+                Cat(held, arriving, byte, there, begun, valid, queue.write).eq(0),
                 fresh.eq(1),
                 length.eq(self.sample_bytes),
                 rest.eq(self.sample_bytes),
