@@ -178,13 +178,11 @@ class Top(wiring.Component):
             registers.count_read_bursts.value.eq(reader.bursts),
             registers.count_write_bursts.value.eq(writer.bursts),
         ]
-        steps = {
-            name: Mux(datapath.activity[name], 1, 0) for name in datapath.activity.shape().members
-        }
-        steps["distance_lanes"] = Mux(
-            datapath.activity.distance_lanes, config.rows * config.lanes, 0
-        )
-        steps["embed_lanes"] = Mux(datapath.activity.embed_lanes, config.points, 0)
+        activity = Signal.like(datapath.activity)
+        m.d.sync += activity.eq(datapath.activity)
+        steps = {name: Mux(activity[name], 1, 0) for name in activity.shape().members}
+        steps["distance_lanes"] = Mux(activity.distance_lanes, config.rows * config.lanes, 0)
+        steps["embed_lanes"] = Mux(activity.embed_lanes, config.points, 0)
         steps["cycles"] = engine.busy
         for name, step in steps.items():
             count = Signal(COUNTER_WIDTH, name=f"count_{name}")

@@ -102,4 +102,4 @@ def job_cycles(
         budget=budget,
         cells=cells,
     )
-    return read + affinity + descent + chosen + 12 + 2 * latency
+    return read + affinity + descent + chosen + 13 + 2 * latency

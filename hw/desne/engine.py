@@ -100,14 +100,14 @@ class Engine(wiring.Component):
             m.d.sync += self.phase.eq(Phase.IDLE)
         with m.If(control.begin):
             m.d.sync += [self.reads.valid.eq(1), self.phase.eq(Phase.REDUCE)]
+        m.d.sync += self.play.eq(0)
         with m.If(control.running):
             with m.Switch(self.phase):
                 with m.Case(Phase.REDUCE):
                     with m.If(self.reduced):
-                        m.d.comb += self.play.eq(1)
-                        m.d.sync += self.phase.eq(Phase.AFFINITY)
+                        m.d.sync += [self.play.eq(1), self.phase.eq(Phase.AFFINITY)]
                 with m.Case(Phase.AFFINITY):
-                    with m.If(self.calibrated):
+                    with m.If(self.calibrated & ~self.play):
                         m.d.sync += self.phase.eq(Phase.EMBED)
                 with m.Case(Phase.EMBED):
                     with m.If(self.embedded):

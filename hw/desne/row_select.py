@@ -115,7 +115,8 @@ class RowSelect(wiring.Component):
             candidate.eq(Mux(self.arrived_self, ~0, self.arrived)),
             Cat(arrives, first, bank).eq(Cat(control.arrive, control.first, control.arrive_bank)),
         ]
-        with m.If(arrives & (first | (candidate < minima[bank]))):
+        smaller = Array(candidate < minimum for minimum in minima)[bank]
+        with m.If(arrives & (first | smaller)):
             m.d.sync += minima[bank].eq(candidate)
 
         # counting passes: of the distances that begin with the digits found, the next digit
