@@ -10,7 +10,9 @@ import typer
 from host import doctor, verilog
 from host.commands.compare import compare
 from host.commands.demo import demo
+from host.commands.finetune import finetune
 from host.commands.gradient import gradient
+from host.commands.plan import plan
 from host.commands.report import report
 from host.commands.select import select
 from host.commands.train import train
@@ -27,6 +29,8 @@ app.command("verilog")(verilog.verilog)
 app.command("select")(select)
 app.command("compare")(compare)
 app.command("train")(train)
+app.command("plan")(plan)
+app.command("finetune")(finetune)
 app.command("gradient")(gradient)
 app.command("report")(report)
 app.command("demo")(demo)

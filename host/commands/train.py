@@ -28,7 +28,7 @@ def train(
         ),
     ],
     model: Annotated[
-        str, typer.Option(help="linear, mlp (one hidden layer) or cnn (for images).")
+        str, typer.Option(help="linear, mlp (one hidden layer), or for images cnn or resnet8.")
     ] = "cnn",
     seeds: Annotated[int, typer.Option(help="Runs of each row, with seeds 1, 2, ...")] = 5,
     steps: Annotated[

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small trainer that shows what a selection is worth beside random and all data."""
+"""Training: what a selection is worth beside random and all data, and sparse fine-tuning."""

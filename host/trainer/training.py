@@ -21,7 +21,7 @@ TEST_BATCH = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """model: linear, mlp or cnn; steps: of the optimiser; batch: samples a step; rate: the peak."""
+    """model: one of MODELS; steps: of the optimiser; batch: samples a step; rate: the peak."""
 
     model: str = "cnn"
     steps: int = 500

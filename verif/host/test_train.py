@@ -25,7 +25,9 @@ def _made(path: Path, source: Path, **options) -> Path:
     return path
 
 
-@pytest.mark.parametrize("model, bar", [("linear", 0.8), ("mlp", 0.8), ("cnn", 0.8)])
+@pytest.mark.parametrize(
+    "model, bar", [("linear", 0.8), ("mlp", 0.8), ("cnn", 0.8), ("resnet8", 0.8)]
+)
 def test_every_model_learns_the_digits(digits: datasets.Dataset, model: str, bar: float) -> None:
     """Ten classes, so chance is 0.1; a tenth of the digits must bring every model above 0.8."""
     assert digits.x_test is not None and digits.y_test is not None
