@@ -9,6 +9,7 @@ from hw.bus.read_master import COUNTER_WIDTH, ReadMaster
 from hw.bus.signature import Axi4Read, Axi4Write
 from hw.bus.write_master import WriteMaster
 from hw.config import Configuration, width_for
+from hw.flush import Flush
 from hw.sgmac.channel_choice import ChannelChoice
 from hw.sgmac.datapath import GradientDatapath
 from hw.sgmac.engine import GradientEngine
@@ -78,8 +79,9 @@ class SparseGradient(wiring.Component):
         m.submodules.engine = engine = GradientEngine()
         m.submodules.numbers = numbers = Numbers(config)
         datapath, choice = GradientDatapath(config), ChannelChoice(config)
-        m.submodules.datapath = ResetInserter(engine.flush)(datapath)
-        m.submodules.choice = ResetInserter(engine.flush)(choice)
+        m.submodules.flush = flush = Flush(2)
+        m.submodules.datapath = ResetInserter(flush.resets[0])(datapath)
+        m.submodules.choice = ResetInserter(flush.resets[1])(choice)
         sizes = {"length_width": LENGTH_WIDTH, "burst": BURST, "outstanding": OUTSTANDING}
         m.submodules.reader = reader = ReadMaster(ADDRESS_WIDTH, config.data_width, **sizes)
         m.submodules.writer = writer = WriteMaster(ADDRESS_WIDTH, config.data_width, **sizes)
@@ -107,7 +109,8 @@ class SparseGradient(wiring.Component):
             choice.schedule.eq(engine.begin & schedules),
             self.following.eq(choice.following),
             engine.operation.eq(self.asked.operation),
-            engine.ready.eq(choice.ready | ~schedules),
+            flush.pulse.eq(engine.flush),
+            engine.ready.eq((choice.ready | ~schedules) & ~flush.active),
             engine.misranked.eq(choice.illegal),
             numbers.asked.eq(self.asked),
             numbers.check.eq(self.start),

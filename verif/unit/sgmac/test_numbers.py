@@ -220,8 +220,11 @@ def run_choices(jobs: list[dict[str, int]]) -> list[tuple[GradientRefusal, objec
     async def testbench(ctx):
         for job in jobs:
             ctx.set(dut.asked, job)
+            ctx.set(dut.check, 1)
             await ctx.tick().repeat(dut.latency)
             results.append((ctx.get(dut.refusal), ctx.get(dut.choice)))
+            ctx.set(dut.check, 0)
+            await ctx.tick()
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
