@@ -9,9 +9,9 @@ compared with golden. The ideal is multiply-accumulates / multipliers: a product
 every cycle, no latency, no memory. Utilisation is the ideal over the cycles of the whole job; lanes
 is how many multipliers are at work while any is.
 
-The layers are those of MobileNetV2 at 128 x 128; the later half of its bottlenecks and the head
-count as the back half. The ragged shapes are of RedMulE's kind: M x N x K is a job with M outputs,
-N positions and K selected channels.
+The layers are those of MobileNetV2 at 128 x 128; the later half of its bottlenecks and the last
+convolution count as the back half. The ragged shapes are of RedMulE's kind: M x N x K is a job with
+M outputs, N positions and K selected channels.
 """
 
 import csv
@@ -27,16 +27,15 @@ from rich import box
 from rich.table import Table
 
 from golden.sgmac import Convolution, run_job
-from golden.sgmac.mobilenet import back_half, mobilenet
 from host.backends import RtlBackend
 from host.console import console, work_progress
 from host.errors import UserError, one_sentence
 from host.files import check_writable, write_whole
 from scripts.gradient_plot import plot, totals
 from verif.sim.gradient_jobs import TimedDriver, model_cycles
+from verif.vectors.mobilenet import PIXELS, back_half, mobilenet
 
 RATIOS = (1.0, 0.5, 0.25, 0.125, 0.02)
-PIXELS = 128
 COLUMNS = ("job", "of", "K", "cycles", "x ideal", "utilisation", "lanes", "model off")
 RAGGED = (  # M, N, K
     (5, 32, 17),
@@ -215,7 +214,7 @@ def main(
     shares: Annotated[
         str, typer.Option(help="Per cent of the channels, most first, with commas between.")
     ] = ",".join(f"{100 * ratio:g}" for ratio in RATIOS),
-    pixels: Annotated[int, typer.Option(help="Side of the images, a multiple of 32.")] = PIXELS,
+    pixels: Annotated[int, typer.Option(min=1, help="Side of the images.")] = PIXELS,
     seed: Annotated[int, typer.Option(help="Of maps, errors and channels.")] = 1,
 ) -> None:
     """Run layers of MobileNetV2 and ragged shapes on the sparse-gradient unit, compare every
@@ -235,10 +234,7 @@ def main(
         for path in files.values():
             check_writable(path)
         hardware = RtlBackend(preset)
-        try:
-            chosen = [case for case in cases(pixels, ratios) if fits(hardware, case.sizes)]
-        except ValueError as wrong:
-            raise UserError(str(wrong)) from None
+        chosen = [case for case in cases(pixels, ratios) if fits(hardware, case.sizes)]
         rows = []
         with hardware.accelerator() as (_, port), work_progress("jobs") as (expect, done):
             driver = TimedDriver(port)

@@ -11,6 +11,7 @@ position, and every row until it is in memory. Words come in the order of hw.sgm
 from golden.sgmac.layout import piece_stride
 from golden.sgmac.shape import Convolution
 from golden.sgmac.waiting import (
+    BURST,
     RELEASE,
     ROW_LATENCY,
     SETUP,
@@ -23,7 +24,7 @@ from golden.sgmac.waiting import (
 
 _LIST = 8  # cycles to the first entry of the list; then one a cycle
 _BIAS = 21  # from the last row to the bias gradients, and from there to the end
-_BIAS_BEATS = 12  # of them that are ready early
+_BETWEEN_BURSTS = 2  # cycles, of one transfer
 _NO_BIAS = 18
 _UPDATE = 7  # stages of the update
 _RANK = 409  # orders, the sort beside its channels, the last word
@@ -79,9 +80,8 @@ def job_cycles(
     end = _last_row(convolution, selected, Transfers(), rows, outputs, plane, beat)
     tail = _NO_BIAS + (_UPDATE if update else 0)
     if bias:
-        count, values = convolution.outputs(selected), beat // VALUE_BYTES
-        late = count - _BIAS_BEATS * values  # values that are packed meanwhile, one a cycle
-        tail = _BIAS + max(-(-count // values), late + _BIAS_BEATS // 2 - 1)
+        beats = -(-convolution.outputs(selected) * VALUE_BYTES // beat)
+        tail = _BIAS + beats + _BETWEEN_BURSTS * ((beats - 1) // BURST)
     return max(outputs, selected + _LIST) + end + tail
 
 

@@ -12,7 +12,7 @@ _ROW_PLACES = 2
 _QUEUE_LATENCY = 2  # from a beat to the value that needs it
 _EXTRA_BEATS = 2  # in queues of what rows need, beyond those of a row
 _READ = 2  # from a transfer's order to its first word in a memory
-_BURST = 16  # beats
+BURST = 16  # beats
 _UNDER_WAY = 16  # transfers
 
 
@@ -55,7 +55,7 @@ class Transfers(Words):
         taken = max(self.now, self.planner)
         if len(self.ends) >= _UNDER_WAY:
             taken = max(taken, self.ends[-_UNDER_WAY] + 1)
-        self.planner = taken + 1 + 2 * -(-beats // _BURST)
+        self.planner = taken + 1 + 2 * -(-beats // BURST)
         self.free = taken + 1
         self.time = max(self.time, taken + _READ)
 

@@ -6,17 +6,19 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from hw.check import check
 from hw.config import Configuration, width_for
 from hw.pipeline import delayed
-from hw.sgmac.beat_pack import VALUE_WIDTH, BeatPack
+from hw.sgmac.beat_pack import VALUE_WIDTH
 from hw.sgmac.byte_sums import RunBeats, sum_tree, tree_cycles
+from hw.stream import CreditQueue
 
 __all__ = ["Bias"]
 
 _READ = 3
-"""Cycles from the address of a sum to its total."""
+"""Cycles from the address of a beat's sums to their totals."""
 
 
 class Bias(wiring.Component):
@@ -31,8 +33,7 @@ class Bias(wiring.Component):
     ``emit`` may come at any time after ``start``, and the sums follow when all planes are there.
 
     Latency: `settled` cycles from the last word of the last plane until sums are read, `latency`
-    cycles from the last sum of a beat to the beat.
-    Throughput: a word a cycle, a sum a cycle.
+    cycles from the sums of a beat to the beat. Throughput: a word a cycle, a beat a cycle.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ class Bias(wiring.Component):
     idle: Out(1), nothing is to come: not between ``emit`` and the last beat.
     """
 
-    latency = _READ + BeatPack.latency
+    latency = _READ + CreditQueue.latency
 
     def __init__(self, config: Configuration):
         self.config = config
@@ -76,8 +77,13 @@ class Bias(wiring.Component):
         m = Module()
         config = self.config
         sum_shape = signed(8 + config.plane.bit_length() - 1)
-        m.submodules.sums = sums = Memory(shape=sum_shape, depth=config.channels, init=[])
-        write, read = sums.write_port(), sums.read_port()
+        words = config.data_width // VALUE_WIDTH
+        word_bits = exact_log2(words)
+        ports = []  # of a memory for each value of a beat
+        for number in range(words):
+            depth = -(-config.channels // words)
+            m.submodules[f"sums_{number}"] = sums = Memory(shape=sum_shape, depth=depth, init=[])
+            ports.append((sums.write_port(), sums.read_port()))
         m.submodules.runs = runs = RunBeats(config.beat_bytes, config.plane)
         m.d.comb += [
             runs.start.eq(self.start),
@@ -101,56 +107,58 @@ class Bias(wiring.Component):
         m.d.sync += stores.eq(comes & last)
         with m.If(comes):
             m.d.sync += total.eq(Mux(first, 0, total) + word_sum)
-        m.d.comb += [write.addr.eq(stored), write.data.eq(total), write.en.eq(stores)]
+        place = stored[:word_bits]
+        for number, (write, _) in enumerate(ports):
+            m.d.comb += [
+                write.addr.eq(stored >> word_bits),
+                write.data.eq(total),
+                write.en.eq(stores & (place == number)),
+            ]
         with m.If(self.start):
             m.d.sync += stored.eq(0)
         with m.Elif(stores):
             m.d.sync += stored.eq(stored + 1)
         check(m, ~stores | (stored != self.planes), "more planes passed than the job has")
 
-        # at the end: a sum and its partial sum a cycle
+        # at the end: the sums of a beat and their partial sums in a cycle
         m.submodules.partials = partials = SyncFIFOBuffered(width=config.data_width, depth=4)
-        m.submodules.pack = pack = BeatPack(config.data_width, places=12)
-        words = config.data_width // VALUE_WIDTH
+        m.submodules.queue = queue = CreditQueue(config.data_width, _READ + CreditQueue.round_trip)
         wanted, complete = Signal(), Signal()
-        position = Signal.like(self.planes)
-        word = position[: (words - 1).bit_length()]
-        issue, ends = Signal(), Signal()
-        last_sum = Signal()
+        last_plane = Signal.like(self.planes)
+        beat = Signal(max(len(self.planes) - word_bits, 1))
+        issue, last_beat = Signal(), Signal()
         m.d.comb += [
             partials.w_data.eq(self.partials.payload),
             partials.w_en.eq(self.partials.valid),
             self.partials.ready.eq(partials.w_rdy),
-            read.addr.eq(position),
-            last_sum.eq(position == self.planes - 1),
-            ends.eq(last_sum | word.all()),
-            issue.eq(
-                wanted
-                & complete
-                & (~self.accumulate | partials.r_rdy)
-                & ((word != 0) | pack.available)
-            ),
-            pack.reserve.eq(issue & (word == 0)),
-            partials.r_en.eq(issue & self.accumulate & ends),
+            *(read.addr.eq(beat) for _, read in ports),
+            last_beat.eq(beat == last_plane >> word_bits),
+            issue.eq(wanted & complete & (~self.accumulate | partials.r_rdy) & queue.available),
+            queue.reserve.eq(issue),
+            partials.r_en.eq(issue & self.accumulate),
         ]
-        m.d.sync += complete.eq(stored == self.planes)
+        m.d.sync += [complete.eq(stored == self.planes), last_plane.eq(self.planes - 1)]
         with m.If(self.emit):
-            m.d.sync += [wanted.eq(1), position.eq(0)]
+            m.d.sync += [wanted.eq(1), beat.eq(0)]
         with m.Elif(issue):
-            m.d.sync += position.eq(position + 1)
-            with m.If(last_sum):
+            m.d.sync += beat.eq(beat + 1)
+            with m.If(last_beat):
                 m.d.sync += wanted.eq(0)
         with m.If(self.start):
             m.d.sync += [wanted.eq(0), complete.eq(0)]
-        partial = Mux(self.accumulate, partials.r_data.word_select(word, VALUE_WIDTH), 0)
-        result = Signal(signed(VALUE_WIDTH), reset_less=True)
-        read_sum = delayed(m, read.data, 1, "read_sum")  # the memory is slow
-        m.d.sync += result.eq(read_sum + delayed(m, partial.as_signed(), 2, "partial"))
+        partial = delayed(m, Mux(self.accumulate, partials.r_data, 0), 2, "partial")
+        result = Signal(config.data_width, reset_less=True)
+        for number, (_, read) in enumerate(ports):
+            exists = ~last_beat | (last_plane[:word_bits] >= number)
+            value = delayed(m, read.data, 1, f"read_sum_{number}")  # the memory is slow
+            sum_ = value + partial.word_select(number, VALUE_WIDTH).as_signed()
+            m.d.sync += result.word_select(number, VALUE_WIDTH).eq(
+                Mux(delayed(m, exists, 2, f"exists_{number}"), sum_, 0)
+            )
         m.d.comb += [
-            pack.valid.eq(delayed(m, issue, _READ, "issued", reset_less=False)),
-            pack.value.eq(result),
-            pack.completes.eq(delayed(m, ends, _READ, "ends")),
-            self.idle.eq(~wanted & pack.empty),
+            queue.write.eq(delayed(m, issue, _READ, "issued", reset_less=False)),
+            queue.result.eq(result),
+            self.idle.eq(~wanted & queue.empty),
         ]
-        wiring.connect(m, pack.beats, wiring.flipped(self.beats))
+        wiring.connect(m, queue.output, wiring.flipped(self.beats))
         return m

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden.sgmac import Convolution, Update
-from golden.sgmac.mobilenet import mobilenet
 from hw.config import Configuration
+from verif.vectors.mobilenet import mobilenet
 from verif.vectors.sgmac import draw, draw_update
 
 PARTS = 8
-PIXELS = 128
 MOST_CYCLES = 100_000
 """Of a job, at least: more positions or rows get fewer channels."""
 
@@ -31,7 +30,7 @@ class VolumeJob:
 
 def layer_shapes(config: Configuration) -> list[Convolution]:
     """Every shape of the network once; those that the configuration can do."""
-    shapes = dict.fromkeys(layer.sizes for layer in mobilenet(pixels=PIXELS))
+    shapes = dict.fromkeys(layer.sizes for layer in mobilenet())
     return [
         sizes for sizes in shapes if max(sizes.in_channels, sizes.out_channels) <= config.channels
     ]

@@ -71,7 +71,7 @@ def test_sums(data_width, idle, accumulate, seed):
     )
     rng, pause = np.random.default_rng(seed), random.Random(seed)
     dut, size = Bias(config), data_width // 8
-    assert dut.latency == 6 and dut.settled == {64: 6, 256: 7}[data_width]
+    assert dut.latency == 5 and dut.settled == {64: 6, 256: 7}[data_width]
 
     async def job(ctx, number):
         errors = draw(rng, number)
@@ -108,7 +108,7 @@ def test_sums(data_width, idle, accumulate, seed):
         assert got == beats, f"{SIZES[number]}, seed {seed}"
         assert ctx.get(dut.idle) and not ctx.get(dut.beats.valid)
         if idle == "none":  # counted from the second cycle behind the last word
-            assert cycles[-1] == dut.settled + dut.latency + len(want) - 1 - 1
+            assert cycles[-1] == dut.settled + dut.latency + len(beats) - 1 - 1
 
     given = []
 
