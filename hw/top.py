@@ -15,6 +15,7 @@ from hw.config import Configuration
 from hw.desne.datapath import NUMBERS, Datapath, trace_layout
 from hw.desne.engine import LENGTH_WIDTH, Engine
 from hw.desne.job_check import CHECKED, JobCheck
+from hw.flush import Flush
 from hw.register_block import RegisterBlock
 from hw.registers import ADDRESS_WIDTH
 from hw.sgmac.attach import attach_unit, without_unit
@@ -73,8 +74,10 @@ class Top(wiring.Component):
             MEMORY_ADDRESS_WIDTH, config.data_width, length_width=LENGTH_WIDTH
         )
         datapath, packer = Datapath(config), Packer(config.data_width, config.samples)
-        m.submodules.datapath = ResetInserter(engine.flush)(datapath)
-        m.submodules.packer = ResetInserter(engine.flush)(packer)
+        m.submodules.flush = flush = Flush(1 + len(datapath.blocks))
+        m.submodules.datapath = datapath
+        m.submodules.packer = ResetInserter(flush.resets[0])(packer)
+        m.d.comb += [flush.pulse.eq(engine.flush), datapath.resets.eq(flush.resets[1:])]
 
         wiring.connect(m, wiring.flipped(self.control), registers.axi)
         m.d.comb += self.irq.eq(registers.irq)
@@ -116,7 +119,10 @@ class Top(wiring.Component):
         for name in ("sample_bytes", "samples", "budget"):
             m.d.comb += getattr(engine, name).eq(getattr(registers, name).value)
         for name in sorted({name for names in NUMBERS.values() for name in names}):
-            m.d.comb += getattr(datapath, name).eq(getattr(job, name))
+            # a register behind each: they hold still long before a job begins
+            number = Signal.like(getattr(datapath, name), name=f"job_{name}", reset_less=True)
+            m.d.sync += number.eq(getattr(job, name))
+            m.d.comb += getattr(datapath, name).eq(number)
         entry = registers.table_entry
         m.d.comb += [
             packer.start.eq(engine.begin),
@@ -128,7 +134,8 @@ class Top(wiring.Component):
         ]
 
         # ---- the sequence
-        for name in ("ready", "reduced", "calibrated", "embedded", "sampled"):
+        m.d.comb += engine.ready.eq(datapath.ready & ~flush.active)
+        for name in ("reduced", "calibrated", "embedded", "sampled"):
             m.d.comb += getattr(engine, name).eq(getattr(datapath, name))
         m.d.comb += [
             engine.start.eq(registers.control.start),
@@ -171,13 +178,11 @@ class Top(wiring.Component):
             registers.count_read_bursts.value.eq(reader.bursts),
             registers.count_write_bursts.value.eq(writer.bursts),
         ]
-        steps = {
-            name: Mux(datapath.activity[name], 1, 0) for name in datapath.activity.shape().members
-        }
-        steps["distance_lanes"] = Mux(
-            datapath.activity.distance_lanes, config.rows * config.lanes, 0
-        )
-        steps["embed_lanes"] = Mux(datapath.activity.embed_lanes, config.points, 0)
+        activity = Signal.like(datapath.activity)
+        m.d.sync += activity.eq(datapath.activity)
+        steps = {name: Mux(activity[name], 1, 0) for name in activity.shape().members}
+        steps["distance_lanes"] = Mux(activity.distance_lanes, config.rows * config.lanes, 0)
+        steps["embed_lanes"] = Mux(activity.embed_lanes, config.points, 0)
         steps["cycles"] = engine.busy
         for name, step in steps.items():
             count = Signal(COUNTER_WIDTH, name=f"count_{name}")

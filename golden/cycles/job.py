@@ -34,7 +34,7 @@ def read_cycles(
     out = sums_cycles(beats, byte_lanes, most_features)
     moved = max(words + out, n * beats_in + out, ceil(words / n) + n * out)
     clear = sums_cycles(most_features // byte_lanes, byte_lanes, most_features)
-    return moved + clear + byte_lanes.bit_length() + 13
+    return moved + clear + byte_lanes.bit_length() + 17
 
 
 def job_cycles(
@@ -102,4 +102,4 @@ def job_cycles(
         budget=budget,
         cells=cells,
     )
-    return read + affinity + descent + chosen + 12 + 2 * latency
+    return read + affinity + descent + chosen + 13 + 2 * latency

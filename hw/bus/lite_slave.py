@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """AXI4-Lite in front of registers."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,9 +12,9 @@ class RegisterBus(wiring.Signature):
     """One access a cycle to 32-bit registers, seen from the side that asks.
 
     Equation: in a cycle with `write_enable` the bytes of `write_data` that `write_strobe` marks go
-    to the register at `address`; with `read_enable` the register is read; never both. In the next
-    cycle `read_data` holds what was read, and `error` whether the access, of either kind, was
-    refused. A refused access changes nothing.
+    to the register at `address`; with `read_enable` the register is read; never both. `latency` = 2
+    cycles later `read_data` holds what was read, and `error` whether the access, of either kind,
+    was refused. A refused access changes nothing.
 
     Parameters
     ----------
@@ -25,6 +25,8 @@ class RegisterBus(wiring.Signature):
     address: Out(address_width). write_data: Out(32). write_strobe: Out(4). write_enable: Out(1).
     read_enable: Out(1). read_data: In(32). error: In(1).
     """
+
+    latency = 2
 
     def __init__(self, address_width: int) -> None:
         self.address_width = address_width
@@ -56,8 +58,8 @@ class LiteSlave(wiring.Component):
     the strobes, and so is an access that the registers refuse; the data of such a read is 0. awprot
     and arprot are not looked at. Every ready, valid and payload comes from registers.
 
-    Latency: 3 cycles from the later of address and data to `bvalid`, or from the address to
-    `rvalid`. Throughput: a write every 2 cycles and a read every 2 cycles, both at once.
+    Latency: `latency` = 5 cycles from the later of address and data to `bvalid`, or from the
+    address to `rvalid`. Throughput: a write and a read every `spacing` = 4 cycles.
 
     Parameters
     ----------
@@ -68,7 +70,8 @@ class LiteSlave(wiring.Component):
     axi: In(Axi4Lite). bus: Out(RegisterBus).
     """
 
-    latency = 3
+    spacing = RegisterBus.latency + 2
+    latency = spacing + 1
 
     def __init__(self, address_width: int):
         super().__init__(
@@ -94,25 +97,26 @@ class LiteSlave(wiring.Component):
                 m.d.sync += full.eq(1)
             held[prefix] = full
 
-        write_answer, read_answer = Signal(), Signal()  # an access was made in the cycle before
-        unaligned = Signal()
+        # cycle 0: which access; cycle 1: on the bus; then the answer
         write, read = Signal(), Signal()
+        writing, reading = Signal(self.spacing - 1), Signal(self.spacing - 1)  # 0: on the bus
+        unaligned = Signal(self.spacing - 1)
         address = Signal.like(bus.address)
+        odd = address[:2].any()
         m.d.comb += [
-            # never in two cycles running, so a read waits one cycle at most
-            write.eq(held["aw"] & held["w"] & ~write_answer & (~axi.bvalid | axi.bready)),
-            read.eq(held["ar"] & ~read_answer & (~axi.rvalid | axi.rready) & ~write),
+            write.eq(held["aw"] & held["w"] & (writing == 0) & (~axi.bvalid | axi.bready)),
+            read.eq(held["ar"] & (reading == 0) & (~axi.rvalid | axi.rready) & ~write),
             address.eq(Mux(write, held["awaddr"], held["araddr"])),
+        ]
+        m.d.sync += [
             bus.address.eq(address & ~3),
             bus.write_data.eq(held["wdata"]),
             bus.write_strobe.eq(held["wstrb"]),
-            bus.write_enable.eq(write & ~address[:2].any()),
-            bus.read_enable.eq(read & ~address[:2].any()),
-        ]
-        m.d.sync += [
-            write_answer.eq(write),
-            read_answer.eq(read),
-            unaligned.eq(address[:2].any()),
+            bus.write_enable.eq(write & ~odd),
+            bus.read_enable.eq(read & ~odd),
+            writing.eq(Cat(write, writing)),
+            reading.eq(Cat(read, reading)),
+            unaligned.eq(Cat(odd, unaligned)),
         ]
         with m.If(write):
             m.d.sync += [held["aw"].eq(0), held["w"].eq(0)]
@@ -122,16 +126,16 @@ class LiteSlave(wiring.Component):
         refused = Signal()
         response = Signal(Response)
         m.d.comb += [
-            refused.eq(unaligned | bus.error),
+            refused.eq(unaligned[-1] | bus.error),
             response.eq(Mux(refused, Response.SLVERR.value, Response.OKAY.value)),
         ]
         with m.If(axi.bready):
             m.d.sync += axi.bvalid.eq(0)
-        with m.If(write_answer):
+        with m.If(writing[-1]):
             m.d.sync += [axi.bvalid.eq(1), axi.bresp.eq(response)]
         with m.If(axi.rready):
             m.d.sync += axi.rvalid.eq(0)
-        with m.If(read_answer):
+        with m.If(reading[-1]):
             m.d.sync += [
                 axi.rvalid.eq(1),
                 axi.rresp.eq(response),

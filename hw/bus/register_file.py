@@ -4,9 +4,14 @@
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from hw.bus.lite_slave import RegisterBus
 from hw.bus.register_map import Access, Register, RegisterMap
+from hw.pipeline import delayed
+
+GROUP = 64
+"""Bytes of addresses whose registers are looked at together, before the groups are."""
 
 NEVER_WRITTEN = (Access.CONSTANT, Access.READ_ONLY)
 """A write to such a register is accepted, or refused if it is locked, and does nothing."""
@@ -46,7 +51,7 @@ class RegisterFile(wiring.Component):
     write to a register while its lock is held.
 
     Flow control: that of RegisterBus, an access in every cycle. Latency: a write shows in the next
-    cycle; read data and refusal come in the next cycle.
+    cycle; read data and refusal come RegisterBus.latency = 2 cycles after the access.
 
     Parameters
     ----------
@@ -82,21 +87,36 @@ class RegisterFile(wiring.Component):
             for register in self.table
             if register.access not in NEVER_WRITTEN
         }
-        word = Signal(32)
-        refused = Signal()
+        # cycle 0: a word of each group of registers, and whether the access is refused
+        refused, reads = Signal(), Signal()
+        m.d.sync += [refused.eq(1), reads.eq(bus.read_enable)]
+        groups: dict[int, list[Register]] = {}
+        for register in self.table:
+            groups.setdefault(register.offset // GROUP, []).append(register)
+        words = {}
+        for number, registers in groups.items():
+            words[number] = word = Signal(32, name=f"word_{number}", reset_less=True)
+            with m.Switch(bus.address[2 : exact_log2(GROUP)]):
+                for register in registers:
+                    with m.Case((register.offset % GROUP) >> 2):
+                        m.d.sync += word.eq(self._read(register))
+                with m.Default():
+                    m.d.sync += word.eq(0)
         with m.Switch(bus.address[2:]):
             for register in self.table:
                 with m.Case(register.offset >> 2):
                     allowed = ~self.lock[register.locked] if register.locked else Const(1)
-                    m.d.comb += [
-                        word.eq(self._read(register)),
-                        refused.eq(bus.write_enable & ~allowed),
-                    ]
+                    m.d.sync += refused.eq(bus.write_enable & ~allowed)
                     if register.name in selected:
                         m.d.comb += selected[register.name].eq(bus.write_enable & allowed)
-            with m.Default():
-                m.d.comb += refused.eq(1)
-        m.d.sync += [bus.read_data.eq(Mux(bus.read_enable, word, 0)), bus.error.eq(refused)]
+        # cycle 1: the word of one group
+        group = delayed(m, bus.address[exact_log2(GROUP) :], 1, "group")
+        m.d.sync += [bus.read_data.eq(0), bus.error.eq(refused)]
+        with m.If(reads):
+            with m.Switch(group):
+                for number, word in words.items():
+                    with m.Case(number):
+                        m.d.sync += bus.read_data.eq(word)
         for name, write in selected.items():
             self._write(m, self.table[name], write, mask, written)
         return m

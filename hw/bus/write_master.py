@@ -108,6 +108,8 @@ class WriteMaster(wiring.Component):
         # A burst begins together with its first beat.
         unanswered = Signal(range(self.outstanding + 1))
         left = Signal(range(self.burst + 1))  # beats of the burst begun, not yet offered
+        none_left, one_left = Signal(init=1), Signal()
+        answerable = Signal(init=1)  # less than `outstanding` are unanswered
         tail = Signal.like(burst.payload.tail)
         room = Signal()
         begin = Signal()
@@ -116,14 +118,10 @@ class WriteMaster(wiring.Component):
         m.d.comb += [
             room.eq(~axi.wvalid | axi.wready),
             burst.ready.eq(
-                (left == 0)
-                & room
-                & queue.r_rdy
-                & (~axi.awvalid | axi.awready)
-                & (unanswered != self.outstanding)
+                none_left & room & queue.r_rdy & (~axi.awvalid | axi.awready) & answerable
             ),
             begin.eq(burst.valid & burst.ready),
-            offer.eq(begin | ((left != 0) & room & (queue.r_rdy | stopped))),
+            offer.eq(begin | (~none_left & room & (queue.r_rdy | stopped))),
             queue.r_en.eq(offer),
         ]
         with m.If(axi.awready):
@@ -137,26 +135,29 @@ class WriteMaster(wiring.Component):
                 self.bursts.eq(self.bursts + 1),
             ]
 
-        before = Signal.like(left)  # beats not yet offered, with this one
+        # begin comes late: what depends on it is chosen by it, and not made of what was chosen
         last = Signal()
+        beats, final = burst.payload.beats, Signal.like(tail)  # the last byte of the last beat
         last_byte = Signal.like(tail)
-        strobes = Signal(planner.beat)
         m.d.comb += [
-            before.eq(Mux(begin, burst.payload.beats, left)),
-            last.eq(before == 1),
-            last_byte.eq(Mux(last, Mux(begin, burst.payload.tail, tail), planner.beat - 1)),
-            strobes.eq(Cat(last_byte >= byte for byte in range(planner.beat))),
+            last.eq(Mux(begin, beats == 1, one_left)),
+            final.eq(Mux(none_left, burst.payload.tail, tail)),
+            last_byte.eq(Mux(last, final, planner.beat - 1)),
         ]
         offered_bytes = Signal(range(planner.beat + 1))
         with m.If(axi.wready):
             m.d.sync += axi.wvalid.eq(0)
         with m.If(offer):
             m.d.sync += [
-                left.eq(before - 1),
+                left.eq(Mux(begin, beats - 1, left - 1)),
+                one_left.eq(Mux(begin, beats == 2, left == 2)),
+                none_left.eq(last),
                 axi.wvalid.eq(1),
                 axi.wdata.eq(queue.r_data),
                 axi.wlast.eq(last),
-                axi.wstrb.eq(Mux(stopped, 0, strobes)),
+                axi.wstrb.eq(
+                    Cat(~stopped & (~last | (final >= byte)) for byte in range(planner.beat))
+                ),
                 offered_bytes.eq(Mux(stopped, 0, last_byte + 1)),
             ]
 
@@ -168,6 +169,10 @@ class WriteMaster(wiring.Component):
             self.idle.eq(planner.idle & (unanswered == 0)),
         ]
         m.d.sync += unanswered.eq(unanswered + begin - answered)
+        with m.If(begin & ~answered):
+            m.d.sync += answerable.eq(unanswered != self.outstanding - 1)
+        with m.Elif(answered & ~begin):
+            m.d.sync += answerable.eq(1)
         with m.If(resume):
             m.d.sync += [
                 Cat(stopped, self.error, self.decode_error).eq(0),

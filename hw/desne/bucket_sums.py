@@ -116,28 +116,36 @@ class BucketSums(wiring.Component):
         for lane in lanes:
             named = self.values[lane]
             bank, target = named.bucket[:bank_bits], named.bucket[bank_bits:]
+            # a register for each lane, for one could not reach them all in time
+            turn = Signal(name=f"emptying_{lane}")
+            with m.If(left):
+                m.d.sync += turn.eq(~turn)
+            with m.If(self.clear):
+                m.d.sync += turn.eq(0)
             rows = []
             for number in range(2):
                 store = memory.Memory(shape=sums, depth=self.rows, init=[])
                 m.submodules[f"lane_{lane}_set_{number}"] = store
                 read, write = store.read_port(domain="comb"), store.write_port(granularity=1)
-                empty = self.reading & (emptying == number)
+                empty = full[number] & self.advance & (turn == number)
+                erase = self.clear | empty
                 m.d.comb += read.addr.eq(Mux(empty, row, target))
+                # zeros are the sum of two zeros: nothing comes behind the adder
                 old = Signal(lane_sum, name=f"old_{lane}_{number}")
+                new = Signal(lane_sum, name=f"new_{lane}_{number}")
                 m.d.comb += [
-                    old.eq(read.data[bank]),
+                    old.eq(Mux(erase, 0, read.data[bank])),
+                    new.eq(old + Mux(erase, 0, named.value)),
                     write.addr.eq(Mux(self.clear, self.clear_row, read.addr)),
+                    *(write.data[b].eq(new) for b in banks),
                 ]
-                with m.If(self.clear | empty):
+                with m.If(erase):
                     m.d.comb += write.en.eq(-1)
                 with m.Elif(self.add & (filling == number)):
-                    m.d.comb += [
-                        write.en.eq(1 << bank),
-                        *(write.data[b].eq(old + named.value) for b in banks),
-                    ]
+                    m.d.comb += write.en.eq(1 << bank)
                 rows.append(read.data)
             for bucket in banks:
-                m.d.sync += level[lane][bucket].eq(Mux(emptying, rows[1][bucket], rows[0][bucket]))
+                m.d.sync += level[lane][bucket].eq(Mux(turn, rows[1][bucket], rows[0][bucket]))
 
         # cycles 1 and on: a level of the tree each
         count = len(lanes)

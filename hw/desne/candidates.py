@@ -163,16 +163,16 @@ class Pass(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        last_step = Signal.like(self.step)
+        left = Signal.like(self.length)  # steps, this one too
         at_end = Signal()
         m.d.comb += [
-            at_end.eq(self.valid & (self.step == last_step)),
+            at_end.eq(self.valid & (left == 1)),
             self.done.eq(delayed(m, at_end, self.drain, "ended", reset_less=False)),
         ]
         with m.If(self.valid):
-            m.d.sync += self.step.eq(self.step + 1)
+            m.d.sync += [self.step.eq(self.step + 1), left.eq(left - 1)]
             with m.If(at_end):
                 m.d.sync += self.valid.eq(0)
         with m.If(self.start):
-            m.d.sync += [self.valid.eq(1), self.step.eq(0), last_step.eq(self.length - 1)]
+            m.d.sync += [self.valid.eq(1), self.step.eq(0), left.eq(self.length)]
         return m

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The blocks of DE-SNE in a row, from the words of a tile to the chosen positions."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -74,6 +74,7 @@ class Datapath(wiring.Component):
     -------
     ready: Out(1), a job can begin: after reset the counters of some blocks are cleared first.
     begin: In(1), play: In(1), pulses.
+    resets: In(6), one for each block, as of hw/flush.py.
     reduced, calibrated, embedded, sampled: Out(1), low from begin (calibrated: play) until that
         phase has handed on all it has.
     the numbers of a job, see NUMBERS; they hold still from begin to sampled.
@@ -104,6 +105,7 @@ class Datapath(wiring.Component):
             | {
                 "begin": In(1),
                 "play": In(1),
+                "resets": In(len(self.blocks)),
                 "entry_written": In(1),
                 "entry_position": In(width_for(config.dimensions - 1)),
                 "entry": In(table_entry(config)),
@@ -116,8 +118,8 @@ class Datapath(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        for name, block in self.blocks.items():
-            m.submodules[name] = block
+        for reset, (name, block) in zip(self.resets, self.blocks.items(), strict=True):
+            m.submodules[name] = ResetInserter(reset)(block)
             m.d.comb += [getattr(block, key).eq(getattr(self, key)) for key in NUMBERS[name]]
         gearbox, reduce, store, affinity, embed, sample = self.blocks.values()
 

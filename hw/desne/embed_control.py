@@ -86,6 +86,8 @@ class EmbedControl(wiring.Component):
         iteration = Signal(ITERATIONS_WIDTH)
         fives = Signal(range(5 * (1 << ITERATIONS_WIDTH) + 1))  # 5 * (iteration + 1)
         m.d.comb += self.first.eq(iteration == 0)
+        finished = Signal()  # long before it is asked
+        m.d.sync += finished.eq(iteration == self.iterations)
         m.d.sync += self.early.eq(fives <= self.iterations)
         idle_schedule = Signal()  # no iteration is wanted
         m.d.sync += idle_schedule.eq(self.iterations == 0)
@@ -139,7 +141,7 @@ class EmbedControl(wiring.Component):
                     m.next = "CHECK"
             with m.State("CHECK"):
                 m.d.sync += [repelled.eq(idle_schedule), attracted.eq(0)]
-                with m.If((iteration == self.iterations) & ~idle_schedule):
+                with m.If(finished & ~idle_schedule):
                     m.d.comb += sweep.eq(1)
                     m.next = "EMIT"
                 with m.Elif(self.loaded):

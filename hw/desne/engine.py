@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from hw.bus.bursts import transfer_layout
 from hw.bus.packer import INDEX_BYTES
 from hw.config import Configuration, width_for
+from hw.desne.job_check import JobCheck
 from hw.job_control import JobControl
 from hw.registers import Phase, Refusal
 
@@ -35,7 +36,7 @@ class Engine(wiring.Component):
     start, abort: In(1). started, refused, abort_taken: Out(1), pulses that answer them.
     aborted, failed, done: Out(1), pulses: how a job ended; failed by an error of the masters.
     busy: Out(1). phase: Out(Phase). refusal: Out(Refusal), of the last start.
-    verdict: In(Refusal), of the numbers in the job registers, one cycle old.
+    verdict: In(Refusal), of the numbers in the job registers, JobCheck.latency cycles old.
     ready, reduced, calibrated, embedded, sampled, packed: In(1), of the blocks.
     begin, play, flush: Out(1), to them.
     sample_address, result_address: In. sample_bytes, samples, budget: In, of the job, as wide as
@@ -71,7 +72,7 @@ class Engine(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.control = control = JobControl(checking=1)
+        m.submodules.control = control = JobControl(JobCheck.latency)
         m.d.sync += [
             self.reads.payload.address.eq(self.sample_address),
             self.reads.payload.bytes.eq(self.samples * self.sample_bytes),
@@ -99,14 +100,14 @@ class Engine(wiring.Component):
             m.d.sync += self.phase.eq(Phase.IDLE)
         with m.If(control.begin):
             m.d.sync += [self.reads.valid.eq(1), self.phase.eq(Phase.REDUCE)]
+        m.d.sync += self.play.eq(0)
         with m.If(control.running):
             with m.Switch(self.phase):
                 with m.Case(Phase.REDUCE):
                     with m.If(self.reduced):
-                        m.d.comb += self.play.eq(1)
-                        m.d.sync += self.phase.eq(Phase.AFFINITY)
+                        m.d.sync += [self.play.eq(1), self.phase.eq(Phase.AFFINITY)]
                 with m.Case(Phase.AFFINITY):
-                    with m.If(self.calibrated):
+                    with m.If(self.calibrated & ~self.play):
                         m.d.sync += self.phase.eq(Phase.EMBED)
                 with m.Case(Phase.EMBED):
                     with m.If(self.embedded):

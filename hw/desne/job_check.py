@@ -32,7 +32,7 @@ class JobCheck(wiring.Component):
     n, iterations <= 1023, rule is one of Rule, drop <= 2, spread <= 256, 1 <= budget <= n, and both
     addresses are multiples of the bytes a beat.
 
-    Flow control: none. Latency: 1 cycle. Throughput: one job a cycle.
+    Flow control: none. Latency: `latency` = 2 cycles. Throughput: one job a cycle.
 
     Parameters
     ----------
@@ -44,6 +44,8 @@ class JobCheck(wiring.Component):
     sample_address, result_address: In(64).
     refusal: Out(Refusal).
     """
+
+    latency = 2
 
     def __init__(self, config: Configuration):
         self.config = config
@@ -74,9 +76,11 @@ class JobCheck(wiring.Component):
             Refusal.SAMPLE_ADDRESS: self.sample_address[:offset] != 0,
             Refusal.RESULT_ADDRESS: self.result_address[:offset] != 0,
         }
+        found = {reason: Signal(name=reason.name.lower()) for reason in reasons}
+        m.d.sync += [found[reason].eq(value) for reason, value in reasons.items()]
         first = Signal(Refusal)
-        for reason, found in reversed(reasons.items()):
-            with m.If(found):
+        for reason, value in reversed(found.items()):
+            with m.If(value):
                 m.d.comb += first.eq(reason)
         m.d.sync += self.refusal.eq(first)
         return m

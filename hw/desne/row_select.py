@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One row of the neighbour cut: its histograms, its threshold, and the decision what to keep."""
 
-from amaranth.hdl import Array, Module, Mux, Signal, unsigned
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -109,10 +109,15 @@ class RowSelect(wiring.Component):
 
         # the minimum of the arriving row; the sample itself counts as infinitely far
         minima = Array(Signal(config.distance_width, name=f"minimum_{b}") for b in range(2))
-        candidate = Signal(config.distance_width)
-        m.d.comb += candidate.eq(Mux(self.arrived_self, ~0, self.arrived))
-        with m.If(control.arrive & (control.first | (candidate < minima[control.arrive_bank]))):
-            m.d.sync += minima[control.arrive_bank].eq(candidate)
+        candidate = Signal(config.distance_width, reset_less=True)
+        arrives, first, bank = Signal(), Signal(), Signal()
+        m.d.sync += [
+            candidate.eq(Mux(self.arrived_self, ~0, self.arrived)),
+            Cat(arrives, first, bank).eq(Cat(control.arrive, control.first, control.arrive_bank)),
+        ]
+        smaller = Array(candidate < minimum for minimum in minima)[bank]
+        with m.If(arrives & (first | smaller)):
+            m.d.sync += minima[bank].eq(candidate)
 
         # counting passes: of the distances that begin with the digits found, the next digit
         threshold = Signal(digits)

@@ -91,13 +91,16 @@ class SampleStore(wiring.Component):
         real, in_next, sample_end, round_end = Signal(), Signal(), Signal(), Signal()
         go = Signal()
         next_base = Signal.like(base)
+        last_sample = Signal(range(config.samples))
+        more = Signal()  # there is a next block
+        round_last = Signal.like(sample)  # of this round: filling or a pass
         m.d.comb += [
             self.playing.eq(filling | passing | ~queue.empty),
             go.eq((filling | passing) & queue.available),
             queue.reserve.eq(go),
             real.eq(sample < self.samples),
             in_next.eq((sample >= base) & (sample < next_base)),
-            next_base.eq(base + config.rows),
+            round_end.eq(sample == round_last),
             sample_end.eq(beat_number == last_beat),
             read.addr.eq(Mux(filling | passing, start_of_sample + beat_number, self.address)),
             self.beat.eq(read.data),
@@ -110,23 +113,25 @@ class SampleStore(wiring.Component):
                     start_of_sample.eq(start_of_sample + config.beats),
                 ]
         # a pass ends behind the last sample, and behind the padding that the next block needs
-        with m.If(filling):
-            m.d.comb += round_end.eq(sample + 1 == next_base)
-        with m.Elif(base < self.samples):
-            m.d.comb += round_end.eq((sample + 1 >= self.samples) & (sample + 1 >= next_base))
-        with m.Else():
-            m.d.comb += round_end.eq(sample + 1 == self.samples)
+        padded = next_base + (config.rows - 1)
+        following = next_base < self.samples
+        m.d.sync += last_sample.eq(self.samples - 1)
         with m.If(go & sample_end & round_end):
             m.d.sync += [
                 Cat(sample, start_of_sample).eq(0),
                 filling.eq(0),
-                passing.eq(base < self.samples),
+                passing.eq(more),
+                more.eq(following),
                 base.eq(next_base),
+                next_base.eq(next_base + config.rows),
+                round_last.eq(Mux(following & (padded > last_sample), padded, last_sample)),
             ]
         with m.If(self.play):
             m.d.sync += [
-                filling.eq(1),
+                Cat(filling, more).eq(3),
                 Cat(base, sample, start_of_sample, beat_number, passing).eq(0),
+                next_base.eq(config.rows),
+                round_last.eq(config.rows - 1),
             ]
         # cycle 1: the store answers
         arrived = Signal(item)

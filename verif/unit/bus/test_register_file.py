@@ -50,13 +50,19 @@ def run(testbench):
     simulator.run()
 
 
-async def write(ctx, dut, offset, data, strobes=15):
-    """Whether it was refused."""
+async def order(ctx, dut, offset, data, strobes=15):
+    """A write, without its answer."""
     for name, value in (("address", offset), ("write_data", data), ("write_strobe", strobes)):
         ctx.set(getattr(dut.bus, name), value)
     ctx.set(dut.bus.write_enable, 1)
     await ctx.tick()
     ctx.set(dut.bus.write_enable, 0)
+
+
+async def write(ctx, dut, offset, data, strobes=15):
+    """Whether it was refused."""
+    await order(ctx, dut, offset, data, strobes)
+    await ctx.tick().repeat(dut.bus.signature.latency - 1)
     return ctx.get(dut.bus.error)
 
 
@@ -66,6 +72,7 @@ async def read(ctx, dut, offset):
     ctx.set(dut.bus.read_enable, 1)
     await ctx.tick()
     ctx.set(dut.bus.read_enable, 0)
+    await ctx.tick().repeat(dut.bus.signature.latency - 1)
     return ctx.get(dut.bus.read_data), ctx.get(dut.bus.error)
 
 
@@ -120,14 +127,14 @@ def test_writes_to_read_only_and_constant_change_nothing():
 def test_orders_last_one_cycle():
     async def testbench(ctx, dut):
         assert not ctx.get(dut.order.written)
-        await write(ctx, dut, 0x08, TABLE["order"].encode(a=3, b=0x281))
+        await order(ctx, dut, 0x08, TABLE["order"].encode(a=3, b=0x281))
         assert ctx.get(dut.order.written) == 1
         assert (ctx.get(dut.order.a), ctx.get(dut.order.b)) == (3, 0x281)
         await ctx.tick()
         assert not ctx.get(dut.order.written)
-        await write(ctx, dut, 0x08, 0xFFFFFFFF, 0b0100)  # bytes without their strobe count as 0
+        await order(ctx, dut, 0x08, 0xFFFFFFFF, 0b0100)  # bytes without their strobe count as 0
         assert (ctx.get(dut.order.a), ctx.get(dut.order.b)) == (0, 0b1111000000)
-        await write(ctx, dut, 0x20, 0)
+        await order(ctx, dut, 0x20, 0)
         assert not ctx.get(dut.order.written)
 
     run(testbench)
@@ -146,7 +153,7 @@ def test_write_one_to_clear():
         await write(ctx, dut, 0x0C, 0b1000000001 << 10)
         assert ctx.get(dut.event.b) == 0b0100000010
         ctx.set(dut.event.set_b, 0b0100000000)  # in the same cycle: the event is not lost
-        await write(ctx, dut, 0x0C, 0xFFFFFFFF)
+        await order(ctx, dut, 0x0C, 0xFFFFFFFF)
         ctx.set(dut.event.set_b, 0)
         assert ctx.get(dut.event.b) == 0b0100000000
 
@@ -164,7 +171,7 @@ def test_write_one_to_set():
         await ctx.tick()
         assert ctx.get(dut.request.a) == 0b0100
         ctx.set(dut.request.clear_a, 0b1100)  # in the same cycle: the request is not lost
-        await write(ctx, dut, 0xFC, 0b1000)
+        await order(ctx, dut, 0xFC, 0b1000)
         ctx.set(dut.request.clear_a, 0)
         assert await read(ctx, dut, 0xFC) == (0b1000, 0)
 
