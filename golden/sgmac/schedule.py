@@ -21,11 +21,11 @@ def window_channels(ranking: np.ndarray, window: int, pool: int, place: int) -> 
     ):
         if not low <= value <= high:
             raise ValueError(f"{name} is {value}: it must be from {low} to {high}")
-    for channel in ranking[:pool]:
-        if not 0 <= channel < len(ranking):
-            raise ValueError(
-                f"the ranking names channel {channel}: channels are 0 to {len(ranking) - 1}"
-            )
+    named = ranking[:pool]
+    if wrong := named[(named < 0) | (named >= len(ranking))].tolist():
+        raise ValueError(
+            f"the ranking names channel {wrong[0]}: channels are 0 to {len(ranking) - 1}"
+        )
     chosen = np.sort(ranking[(place + np.arange(window)) % pool]).astype(np.int64)
     if twice := chosen[1:][chosen[1:] == chosen[:-1]].tolist():
         raise ValueError(f"the ranking names channel {twice[0]} twice in one window")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from golden.sgmac import Schedule
 from golden.sgmac.importance import importance, ranking
+from golden.sgmac.schedule import following_place, window_channels
 
 
 def test_importance_is_the_squared_norm(seed):
@@ -127,3 +128,29 @@ def test_steps_that_cannot_be():
         schedule.channels(-1, np.arange(4))
     with pytest.raises(ValueError, match="a pool of 4 does not fit a layer of 3 channels"):
         schedule.channels(0, np.arange(3))
+
+
+def test_the_place_leads_through_a_stage():
+    schedule = Schedule(window=3, period=2, pools=((0, 4), (5, 7)))
+    assert [schedule.stage(step) for step in range(8)] == [
+        *[(4, 0), (4, 0), (4, 3), (4, 3), (4, 2)],
+        *[(7, 0), (7, 0), (7, 3)],
+    ]
+    assert [following_place(3, 4, place) for place in (0, 3, 2)] == [3, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "ranking, window, pool, place, message",
+    [
+        ([0, 1, 2], 2, 4, 0, "pool is 4: it must be from 1 to 3"),
+        ([0, 1, 2], 3, 2, 0, "window is 3: it must be from 1 to 2"),
+        ([0, 1, 2], 0, 2, 0, "window is 0: it must be from 1 to 2"),
+        ([0, 1, 2], 1, 2, 2, "place is 2: it must be from 0 to 1"),
+        ([0, 3, 2], 1, 2, 0, "names channel 3: channels are 0 to 2"),
+        ([0, -1, 2], 1, 2, 0, "names channel -1"),
+        ([1, 0, 1], 2, 3, 2, "names channel 1 twice"),
+    ],
+)
+def test_windows_that_cannot_be(ranking, window, pool, place, message):
+    with pytest.raises(ValueError, match=message):
+        window_channels(np.array(ranking), window, pool, place)
