@@ -23,9 +23,9 @@ pytestmark = pytest.mark.verilator
 TINY = PRESETS["tiny"]
 MEMORY = 0x7_0000_0F00
 """Above 4 GiB, and near the end of a page, so that bursts have to be cut."""
-ARBITER = (1, 2)
-"""Cycles more behind it: one for the first address read, one for that written if data follow at
-once."""
+ARBITER = (1, 2, 3)
+"""Cycles more behind it: one for the first address read, and up to two for data that follow the
+address written at once, for they wait for its turn."""
 STAGES = Schedule(window=5, period=2, pools=((0, 7), (5, 12), (16, 16)))
 
 
