@@ -36,7 +36,7 @@ def rank_cycles(beats: int, channels: int, *, beat: int, latency: int) -> int:
 
     beats: of the layer's weights in memory. channels: C_in. beat: bytes of a beat. latency: cycles
     from an address to the first beat, and from the last beat written to the answer; bursts follow
-    each other without a pause. Behind the arbiter of hw/top.py it is a cycle or two more.
+    each other without a pause. Behind the arbiter of hw/top.py it is one to three more.
     """
     tree = -(-((beat - 1).bit_length()) // 2)  # levels of 4 terms
     return _RANK + 2 * latency + beats + tree + 17 * channels

@@ -23,9 +23,9 @@ pytestmark = pytest.mark.verilator
 TINY = PRESETS["tiny"]
 MEMORY = 0x7_0000_0F00
 """Above 4 GiB, and near the end of a page, so that bursts have to be cut."""
-ARBITER = (1, 2, 3)
-"""Cycles more behind it: one for the first address read, and up to two for data that follow the
-address written at once, for they wait for its turn."""
+ARBITER = range(1, 4)
+"""Cycles more behind it: one for the first address read, and up to two for that written, fewer
+where the data take their time."""
 STAGES = Schedule(window=5, period=2, pools=((0, 7), (5, 12), (16, 16)))
 
 
