@@ -106,8 +106,9 @@ def build_top(block: Block) -> Path:
         run_tool(tool, ["make", *MAKE_FLAGS, "-f", "Vtop.mk", *objects], folder, "make")
 
     def make(folder: Path) -> None:
-        shutil.copytree(cached_build(f"model-{block.top}", model, make_model), folder, **AS_IT_IS)
-        (folder / "done").unlink()
+        copied = cached_build(f"model-{block.top}", model, make_model)
+        # without its mark: a simulator is done when it is made, even if the making is cut off here
+        shutil.copytree(copied, folder, ignore=shutil.ignore_patterns("done"), **AS_IT_IS)
         run_tool(tool, ["make", *MAKE_FLAGS, "-f", "Vtop.mk"], folder, "make")
 
     model = _model(block)
