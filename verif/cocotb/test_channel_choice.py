@@ -230,7 +230,11 @@ async def early_ends(dut):
     board.bench.finish()
 
 
-NAMES = ["jobs", "a_ranking_becomes_the_list_of_a_gradient_job", "early_ends"]
+NAMES = [
+    "jobs",
+    "a_ranking_becomes_the_list_of_a_gradient_job",
+    pytest.param("early_ends", marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -48,7 +48,7 @@ class ChoiceRun(Run):
 
 
 @pytest.mark.parametrize("pattern, latency", [("none", 0), ("none", 40), ("random", 2)])
-@pytest.mark.parametrize("data_width", [64, 256])
+@pytest.mark.parametrize("data_width", [64, pytest.param(256, marks=pytest.mark.slow)])
 def test_jobs(data_width, pattern, latency, seed):
     """Rankings and windows in turn; every cycle is the model's."""
     rng = np.random.default_rng(seed)
