@@ -34,7 +34,8 @@ GOOD = {
 } | {f"{name}_address": 0x1000 * i for i, name in enumerate(ADDRESSES)}
 
 
-def run(jobs: list[dict[str, int]]) -> list[tuple[GradientRefusal, object, object]]:
+def run(jobs: list[dict[str, int]], *outputs: str) -> list[tuple]:
+    """The refusal of each job, and the outputs asked for, memory and array unless told."""
     dut = Numbers(CONFIG)
     results = []
 
@@ -43,7 +44,8 @@ def run(jobs: list[dict[str, int]]) -> list[tuple[GradientRefusal, object, objec
             ctx.set(dut.asked, job)
             ctx.set(dut.check, 1)
             await ctx.tick().repeat(dut.latency)
-            results.append((ctx.get(dut.refusal), ctx.get(dut.memory), ctx.get(dut.array)))
+            names = ("refusal", *(outputs or ("memory", "array")))
+            results.append(tuple(ctx.get(getattr(dut, name)) for name in names))
             ctx.set(dut.check, 0)
             await ctx.tick()
 
@@ -214,23 +216,7 @@ SCHEDULE = RANK | {
 
 
 def run_choices(jobs: list[dict[str, int]]) -> list[tuple[GradientRefusal, object]]:
-    dut = Numbers(CONFIG)
-    results = []
-
-    async def testbench(ctx):
-        for job in jobs:
-            ctx.set(dut.asked, job)
-            ctx.set(dut.check, 1)
-            await ctx.tick().repeat(dut.latency)
-            results.append((ctx.get(dut.refusal), ctx.get(dut.choice)))
-            ctx.set(dut.check, 0)
-            await ctx.tick()
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(testbench)
-    simulator.run()
-    return results
+    return run(jobs, "choice")
 
 
 def test_derived_for_rank_and_schedule():
