@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from host.commands.options import SOURCE
+from host.commands.options import SOURCE, LeastSaved, Ratio
 from host.commands.train import require_torch
 from host.errors import one_sentence
 
@@ -71,12 +71,8 @@ def finetune(
     budget_kib: Annotated[
         float, typer.Option(help="Memory of a step of one image (nms plan), for sparse updates.")
     ] = 256,
-    ratio: Annotated[
-        float, typer.Option(help="Most convolution weights updated a step, as a share of all.")
-    ] = 0.02,
-    least_saved: Annotated[
-        float, typer.Option(help="Least feature memory saved against dense training.")
-    ] = 0.975,
+    ratio: Ratio = 0.02,
+    least_saved: LeastSaved = 0.975,
     start: Annotated[
         str | None,
         typer.Option(

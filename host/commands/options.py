@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of a selection, for every command that makes one."""
+"""Options that several commands share: those of a selection, and those of a sparse update."""
 
 from typing import Annotated
 
@@ -50,3 +50,9 @@ Limit = Annotated[
     typer.Option(metavar="PER_CLASS", help="Use only the first samples of each class."),
 ]
 Jobs = Annotated[int | None, typer.Option(help="Tiles at a time.", show_default="all cores")]
+Ratio = Annotated[
+    float, typer.Option(help="Most convolution weights updated a step, as a share of all.")
+]
+LeastSaved = Annotated[
+    float, typer.Option(help="Least feature memory saved against dense training.")
+]

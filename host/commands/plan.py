@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from host.commands.options import LeastSaved, Ratio
 from host.errors import one_sentence
 
 
@@ -13,12 +14,8 @@ def plan(
     model: Annotated[str, typer.Option(help="mobilenetv2-0.35, mobilenetv2-1.0 or resnet8.")],
     side: Annotated[int, typer.Option("--input", help="Pixels a side of the images.")] = 128,
     budget_kib: Annotated[float, typer.Option(help="Memory of a training step, KiB.")] = 256,
-    ratio: Annotated[
-        float, typer.Option(help="Most convolution weights updated a step, as a share of all.")
-    ] = 0.02,
-    least_saved: Annotated[
-        float, typer.Option(help="Least feature memory saved against dense training.")
-    ] = 0.975,
+    ratio: Ratio = 0.02,
+    least_saved: LeastSaved = 0.975,
     classes: Annotated[int, typer.Option(help="Outputs of the classifier.")] = 10,
     batch: Annotated[int, typer.Option(help="Images in a step.")] = 1,
     biases: Annotated[bool, typer.Option(help="Train the biases of these layers too.")] = True,

@@ -75,6 +75,7 @@ def load_weights(network: Network, path: Path) -> Weights:
 def save_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
     """Writes our own archive, whole or not at all."""
     stream = io.BytesIO()
+    # the stub takes every keyword for allow_pickle, a bool, too
     np.savez(stream, **weights)  # type: ignore[arg-type]
     write_whole(path, stream.getvalue())
 

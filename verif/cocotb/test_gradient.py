@@ -109,15 +109,18 @@ class Unit:
         if self.board.dut.irq.value != 1:
             await with_timeout(RisingEdge(self.board.dut.irq), LIMIT * PERIOD, "step")
 
-    async def check(self, what: str, job: GradientJob) -> None:
-        board, expected = self.board, job.expected()
-        assert await board.fields("gradient_status") == {
+    async def ended_well(self) -> None:
+        assert await self.board.fields("gradient_status") == {
             "busy": 0,
             "done": 1,
             "phase": GradientPhase.IDLE,
             "refusal": GradientRefusal.NONE,
         }
-        assert await board.read("gradient_errors") == 0
+        assert await self.board.read("gradient_errors") == 0
+
+    async def check(self, what: str, job: GradientJob) -> None:
+        board, expected = self.board, job.expected()
+        await self.ended_well()
         beat = TINY.beat_bytes
         if job.update:
             got = job.weights(board.region.at(PLACES["weights_address"], 0x1000), beat)
