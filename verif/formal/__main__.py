@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from rtl_gen.verilog import write_whole
+from verif.formal.broken import Broken
 from verif.formal.proof import PROOFS, Proof
 from verif.formal.solver import FormalError, Verdict, replay
 from verif.formal.worker import MODULES
@@ -26,20 +28,21 @@ WIDTH = 150
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """A proof's verdict and that of its broken variant."""
+    """A proof's verdict and those of its broken variants."""
 
     proof: Proof
     verdict: Verdict
-    variant: Verdict
+    variants: tuple[Verdict, ...]
 
     @property
     def good(self) -> bool:
-        """The claims hold, and the variant does not pass for them."""
-        return self.verdict.result in ("proved", "held") and self.variant.result == "refuted"
+        """The claims hold, and of no variant."""
+        holds = self.verdict.result in ("proved", "held")
+        return holds and all(variant.result == "refuted" for variant in self.variants)
 
-    def row(self) -> dict[str, object]:
+    def row(self) -> dict[str, Any]:
         """For the table and the report."""
-        proof, verdict, variant = self.proof, self.verdict, self.variant
+        proof, verdict = self.proof, self.verdict
         return {
             "name": proof.name,
             "block": proof.block,
@@ -49,20 +52,26 @@ class Outcome:
             "invariant": verdict.clauses,
             "result": verdict.result + (f": {verdict.claim}" if verdict.claim else ""),
             "seconds": round(verdict.seconds, 1),
-            "variant": f"{proof.broken.module}: {proof.broken}",
-            "variant_result": variant.result,
-            "variant_claim": variant.claim,
-            "variant_cycle": variant.depth,
+            "variants": [
+                {
+                    "module": broken.module,
+                    "patch": str(broken),
+                    "result": variant.result,
+                    "cycle": variant.depth,
+                    "claim": variant.claim,
+                }
+                for broken, variant in zip(proof.broken, self.variants, strict=True)
+            ],
             "good": self.good,
         }
 
 
-def decide_apart(proof: Proof, folder: Path, broken: bool) -> Verdict:
-    """The verdict, from a process of its own."""
+def decide_apart(proof: Proof, folder: Path, broken: Broken | None = None) -> Verdict:
+    """The verdict on the proof, or on a broken variant, from a process of its own."""
     command = [sys.executable, "-m", "verif.formal.worker", proof.name, str(folder)]
     command += ["--depth", str(proof.depth or 0)]
     if broken:
-        command += ["--broken", proof.broken.module, proof.broken.old, proof.broken.new]
+        command += ["--broken", broken.module, broken.old, broken.new]
     ended = subprocess.run(command, capture_output=True, text=True)
     if ended.returncode:
         last = (ended.stderr.strip().splitlines() or ["it printed nothing"])[-1]
@@ -71,12 +80,16 @@ def decide_apart(proof: Proof, folder: Path, broken: bool) -> Verdict:
 
 
 def run(proof: Proof, folder: Path = FOLDER) -> Outcome:
-    """Decides the proof, then its variant; files go to a folder of its name."""
-    verdict = decide_apart(proof, folder / proof.name / "proof", broken=False)
+    """Decides the proof, then its variants; files go to a folder of its name."""
+    here = folder / proof.name
+    verdict = decide_apart(proof, here / "proof")
     if verdict.result == "refuted":
-        replay(folder / proof.name / "proof")
-    variant = decide_apart(proof, folder / proof.name / "broken", broken=True)
-    return Outcome(proof=proof, verdict=verdict, variant=variant)
+        replay(here / "proof")
+    variants = [
+        decide_apart(proof, here / f"broken_{number}", broken)
+        for number, broken in enumerate(proof.broken)
+    ]
+    return Outcome(proof=proof, verdict=verdict, variants=tuple(variants))
 
 
 def run_all(proofs: list[Proof], workers: int, console: Console) -> Iterator[Outcome]:
@@ -113,16 +126,27 @@ def main() -> int:
         return 1
     rows = [outcome.row() for outcome in outcomes]
     write_whole(FOLDER / "report.json", json.dumps(rows, indent=1) + "\n")
-    table = Table(title="Proofs, each with a broken variant that must be refuted")
-    for heading in ("block", "property", "method", "depth", "result", "s", "variant refuted"):
+    table = Table(title="Proofs, each with broken variants that must be refuted")
+    for heading in (
+        "block",
+        "property",
+        "method",
+        "depth",
+        "result",
+        "s",
+        "variants that must be refuted",
+    ):
         table.add_column(heading, overflow="fold")
     for row in rows:
-        told = f"{row['variant']}\n{row['variant_result']} in cycle {row['variant_cycle']}"
-        told += f": {row['variant_claim']}" if row["variant_claim"] else ""
+        told = [
+            f"{variant['patch']}\n  {variant['result']} in cycle {variant['cycle']}: "
+            f"{variant['claim']}"
+            for variant in row["variants"]
+        ]
         table.add_row(
             *(str(row[key]) for key in ("block", "property", "method", "depth", "result")),
             str(row["seconds"]),
-            told,
+            "\n".join(told),
         )
     console.print(table, highlight=False)
     bad = [outcome for outcome in outcomes if not outcome.good]
@@ -130,8 +154,9 @@ def main() -> int:
         here = FOLDER / outcome.proof.name
         if outcome.verdict.result not in ("proved", "held"):
             print(f"FAILED {outcome.proof.name}: {outcome.row()['result']} (see {here / 'proof'})")
-        else:
-            print(f"NOT REFUTED {outcome.proof.name}: {outcome.proof.broken} (see {here})")
+        for broken, variant in zip(outcome.proof.broken, outcome.variants, strict=True):
+            if variant.result != "refuted":
+                print(f"NOT REFUTED {outcome.proof.name}: {broken} (see {here})")
     print(f"{len(rows) - len(bad)} of {len(rows)} proofs hold with their variants refuted")
     return bool(bad)
 

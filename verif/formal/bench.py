@@ -28,7 +28,7 @@ class Bench(Elaboratable):
     """A module around the block under proof.
 
     Every register begins undefined; reset is high in the first cycle, and in any later one too.
-    Claims and suppositions are about cycles without reset.
+    Claims are about cycles without reset.
 
     Attributes
     ----------
@@ -103,8 +103,8 @@ class Bench(Elaboratable):
         self.m.d.comb += Assert(other | Value.cast(condition).bool(), message)
 
     def suppose(self, condition: ValueLike) -> None:
-        """Taken for granted: in every cycle without reset, condition."""
-        self.m.d.comb += Assume(self.clock.rst | Value.cast(condition).bool())
+        """Taken for granted: in every cycle, condition."""
+        self.m.d.comb += Assume(Value.cast(condition).bool())
 
     def stays(self, valid: Value, ready: Value, payload: ValueLike) -> tuple[Value, Value]:
         """Whether what was offered and not taken in the cycle before is offered still; and is the
@@ -163,7 +163,13 @@ class Bench(Elaboratable):
                 self._surround(getattr(value, inner), description, f"{name}_{inner}")
 
     def in_order(
-        self, taken: Value, entering: ValueLike, given: Value, leaving: ValueLike, most: int
+        self,
+        taken: Value,
+        entering: ValueLike,
+        given: Value,
+        leaving: ValueLike,
+        most: int,
+        name: str = "value",
     ) -> Signal:
         """Claims that what leaves is what entered, in its order, nothing lost, doubled or made up.
 
@@ -171,17 +177,17 @@ class Bench(Elaboratable):
         and then it must be the one that leaves. An entry may not leave in the cycle in which it
         enters. Returns the number of values inside.
         """
-        m = self.m
+        m, words, name = self.m, name, name.replace(" ", "_")
         inside, ahead = Signal(range(most + 1)), Signal(range(most + 1))
         following = Signal()
         entering, leaving = Value.cast(entering), Value.cast(leaving)
-        followed = Signal(entering.shape(), name="followed", reset_less=True)
-        follow = self.free(1, "follow")
-        self.claim(~given | (inside != 0), "a value left that had not entered")
-        self.claim(~taken | (inside != most), f"more than {most} values are inside")
+        followed = Signal(entering.shape(), name=f"{name}_followed", reset_less=True)
+        follow = self.free(1, f"{name}_follow")
+        self.claim(~given | (inside != 0), f"{words}: one left that had not entered")
+        self.claim(~taken | given | (inside != most), f"{words}: more than {most} are inside")
         self.claim(
             ~(following & given & (ahead == 0)) | (leaving == followed),
-            "a value was lost, doubled, changed or overtaken",
+            f"{words}: one was lost, doubled, changed or overtaken",
         )
         m.d.sync += inside.eq(inside + taken - given)
         with m.If(taken & follow & ~following):

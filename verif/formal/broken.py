@@ -25,7 +25,7 @@ class Broken:
     new: str
 
     def __str__(self) -> str:
-        return f"{self.old} -> {self.new}"
+        return f"{self.module}: {self.old} -> {self.new}"
 
 
 class _Loader(SourceFileLoader):

@@ -12,7 +12,7 @@ __all__ = ["PROOFS", "Proof", "proof"]
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """Claims about a block, and a broken block that must violate one of them.
+    """Claims about a block, and broken blocks that must violate one of them.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Proof:
     block: str
     claim: str
     build: Callable[[Bench], None]
-    broken: Broken
+    broken: tuple[Broken, ...]
     depth: int | None
     limit: int
 
@@ -47,14 +47,14 @@ PROOFS: dict[str, Proof] = {}
 
 
 def proof(
-    block: str, claim: str, broken: Broken, *, depth: int | None = None, limit: int = 120
+    block: str, claim: str, *broken: Broken, depth: int | None = None, limit: int = 600
 ) -> Callable[[Callable[[Bench], None]], Callable[[Bench], None]]:
     """Registers the function below as a proof under its own name."""
 
     def register(build: Callable[[Bench], None]) -> Callable[[Bench], None]:
         name = build.__name__
-        if name in PROOFS:
-            raise ValueError(f"there are two proofs {name}")
+        if name in PROOFS or not broken:
+            raise ValueError(f"{name}: a proof has a name of its own and a broken variant")
         PROOFS[name] = Proof(
             name=name,
             block=block,

@@ -6,13 +6,19 @@ is taken. Every other input is free: numbers of a job may be illegal, and change
 a proof says otherwise.
 """
 
-from amaranth.hdl import Signal, Value
+from amaranth.hdl import Cat, Signal, Value
 
 from hw.bus.bursts import Bursts
 from hw.bus.gearbox import Gearbox
 from hw.bus.packer import Packer
 from hw.bus.read_master import ReadMaster
 from hw.config import PRESETS
+from hw.desne.beta_search import BetaSearch
+from hw.desne.chosen import Chosen
+from hw.desne.distance import Distance
+from hw.desne.embed import Embed
+from hw.desne.reduce import Reduce
+from hw.desne.sample_store import SampleStore
 from hw.sgmac.array import GradientArray
 from hw.sgmac.beat_pack import BeatPack
 from hw.sgmac.bias import Bias
@@ -135,3 +141,48 @@ def stream_array(bench: Bench) -> None:
 )
 def stream_gather(bench: Bench) -> None:
     surrounded(bench, Gather(TINY))
+
+
+@proof("SampleStore, tiny", RULES, QUEUE)
+def stream_sample_store(bench: Bench) -> None:
+    surrounded(bench, SampleStore(TINY))
+
+
+@proof("Distance, tiny", RULES, QUEUE)
+def stream_distance(bench: Bench) -> None:
+    surrounded(bench, Distance(TINY))
+
+
+@proof("Reduce, tiny", RULES, QUEUE)
+def stream_reduce(bench: Bench) -> None:
+    surrounded(bench, Reduce(TINY))
+
+
+@proof(
+    "BetaSearch, tiny",
+    f"{RULES}, but for the index in edges",
+    QUEUE,
+    Broken("hw.desne.beta_search", "with m.If(self.rows.ready):", "with m.If(1):"),
+)
+def stream_beta_search(bench: Bench) -> None:
+    bench.inner_checks = False
+    block = bench.block(BetaSearch(TINY, 1))
+    bench.surround(block, driven=frozenset({"edges"}))
+    bench.sink(block.edges, "edges", claims=False)
+    weights = Cat(edge.weight for edge in block.edges.payload.edge)
+    for rule in bench.stays(block.edges.valid, block.edges.ready, weights):
+        bench.claim(rule, "edges: valid fell or a weight changed before ready")
+
+
+@proof("Embed, tiny", RULES, QUEUE)
+def stream_embed(bench: Bench) -> None:
+    surrounded(bench, Embed(TINY))
+
+
+@proof(
+    "Chosen, tiny: the output of Sample",
+    RULES,
+    Broken("hw.desne.chosen", "queue.r_en.eq(self.chosen.ready)", "queue.r_en.eq(1)"),
+)
+def stream_chosen(bench: Bench) -> None:
+    surrounded(bench, Chosen(TINY))

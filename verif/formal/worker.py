@@ -9,7 +9,7 @@ from pathlib import Path
 
 from verif.formal.broken import Broken, install
 
-MODULES = ("queues", "streams")
+MODULES = ("queues", "streams", "arithmetic", "buses", "registers", "arbiters")
 """Modules of verif.formal that hold proofs."""
 
 
