@@ -19,9 +19,13 @@ from rtl_gen.verilog import write_whole
 from verif.formal.broken import Broken
 from verif.formal.proof import PROOFS, Proof
 from verif.formal.solver import FormalError, Verdict, replay
-from verif.formal.worker import MODULES
 
 FOLDER = Path("build/formal")
+MODULES = [
+    f"verif.formal.{name}"
+    for name in ("queues", "streams", "arithmetic", "buses", "registers", "arbiters")
+]
+"""Those that hold proofs."""
 WIDTH = 150
 """Columns of the table in a file."""
 
@@ -47,7 +51,7 @@ class Outcome:
             "name": proof.name,
             "block": proof.block,
             "property": proof.claim,
-            "method": proof.method,
+            "method": verdict.method,
             "depth": f"{verdict.depth} cycles" if proof.depth else "any",
             "invariant": verdict.clauses,
             "result": verdict.result + (f": {verdict.claim}" if verdict.claim else ""),
@@ -68,7 +72,8 @@ class Outcome:
 
 def decide_apart(proof: Proof, folder: Path, broken: Broken | None = None) -> Verdict:
     """The verdict on the proof, or on a broken variant, from a process of its own."""
-    command = [sys.executable, "-m", "verif.formal.worker", proof.name, str(folder)]
+    command = [sys.executable, "-m", "verif.formal.worker"]
+    command += [proof.build.__module__, proof.name, str(folder)]
     command += ["--depth", str(proof.depth or 0)]
     if broken:
         command += ["--broken", broken.module, broken.old, broken.new]
@@ -101,15 +106,49 @@ def run_all(proofs: list[Proof], workers: int, console: Console) -> Iterator[Out
             yield outcome
 
 
+def as_table(rows: list[dict[str, Any]]) -> Table:
+    """What was proved and what was refuted, for a terminal."""
+    table = Table(title="Proofs, each with broken variants that must be refuted")
+    for heading in ("block", "property", "method", "depth", "result", "s", "variants"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        told = [
+            f"{variant['patch']}\n  {variant['result']} in cycle {variant['cycle']}: "
+            f"{variant['claim']}"
+            for variant in row["variants"]
+        ]
+        table.add_row(
+            *(str(row[key]) for key in ("block", "property", "method", "depth", "result")),
+            str(row["seconds"]),
+            "\n".join(told),
+        )
+    return table
+
+
+def markdown(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """The same for a document: how many variants were refuted, and in which cycles."""
+    yield "| block | property | method | depth | result | variants refuted, in cycle |"
+    yield "|---|---|---|---|---|---|"
+    for row in rows:
+        refuted = [variant for variant in row["variants"] if variant["result"] == "refuted"]
+        cycles = ", ".join(str(variant["cycle"]) for variant in refuted)
+        told = f"{len(refuted)} of {len(row['variants'])}: {cycles}"
+        cells = [row[key] for key in ("block", "property", "method", "depth", "result")]
+        yield f"| {' | '.join([*cells, told])} |"
+
+
 def main() -> int:
     """Runs the proofs; status 1 if one fails, or a broken variant is not refuted."""
     parser = argparse.ArgumentParser(prog="python -m verif.formal", description=main.__doc__)
     parser.add_argument("names", nargs="*", help="proofs to run (default: all)")
     parser.add_argument("--workers", type=int, default=1, help="proofs at a time (default: 1)")
+    parser.add_argument(
+        "--markdown", action="store_true", help="the table as docs/formal.md has it"
+    )
     parser.add_argument("--list", action="store_true", help="only list their names")
     arguments = parser.parse_args()
     for module in MODULES:
-        import_module(f"verif.formal.{module}")
+        import_module(module)
     if arguments.list:
         print(*PROOFS, sep="\n")
         return 0
@@ -126,29 +165,10 @@ def main() -> int:
         return 1
     rows = [outcome.row() for outcome in outcomes]
     write_whole(FOLDER / "report.json", json.dumps(rows, indent=1) + "\n")
-    table = Table(title="Proofs, each with broken variants that must be refuted")
-    for heading in (
-        "block",
-        "property",
-        "method",
-        "depth",
-        "result",
-        "s",
-        "variants that must be refuted",
-    ):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        told = [
-            f"{variant['patch']}\n  {variant['result']} in cycle {variant['cycle']}: "
-            f"{variant['claim']}"
-            for variant in row["variants"]
-        ]
-        table.add_row(
-            *(str(row[key]) for key in ("block", "property", "method", "depth", "result")),
-            str(row["seconds"]),
-            "\n".join(told),
-        )
-    console.print(table, highlight=False)
+    if arguments.markdown:
+        print(*markdown(rows), sep="\n")
+    else:
+        console.print(as_table(rows), highlight=False)
     bad = [outcome for outcome in outcomes if not outcome.good]
     for outcome in bad:
         here = FOLDER / outcome.proof.name

@@ -29,13 +29,6 @@ class Proof:
     depth: int | None
     limit: int
 
-    @property
-    def method(self) -> str:
-        """How it is decided."""
-        if self.depth:
-            return "bounded"
-        return "from any state" if self.bench().window is not None else "induction"
-
     def bench(self) -> Bench:
         """Block, claims and suppositions."""
         bench = Bench()

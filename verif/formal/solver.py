@@ -67,13 +67,15 @@ class Verdict:
     ----------
     result: "proved" (for runs of any length), "held" (for `depth` cycles), "refuted" (in cycle
     `depth`) or "undecided". depth: cycles; of a proof the cycles it looked ahead. clauses: of the
-    invariant. claim: the one refuted. seconds: that the solver computed.
+    invariant. method: "induction", "bounded" or "from any state" (see Bench.from_any_state).
+    claim: the one refuted. seconds: that the solver computed.
     """
 
     result: str
     depth: int
     seconds: float
     clauses: int = 0
+    method: str = "induction"
     claim: str = ""
 
 
@@ -118,7 +120,7 @@ def decide(
     if found := re.search(r"No output asserted in (\d+) frames", answer):
         reached = int(found[1])
         result = "held" if depth and reached >= depth else "undecided"
-        return Verdict(result=result, depth=reached, seconds=seconds)
+        return Verdict(result=result, depth=reached, seconds=seconds, method="bounded")
     if "undecided" in answer.lower() or "timeout" in answer.lower():
         return Verdict(result="undecided", depth=0, seconds=seconds)
     raise FormalError(f"ABC gave no verdict (see {folder / 'abc.log'})")
