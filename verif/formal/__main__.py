@@ -100,10 +100,16 @@ def run(proof: Proof, folder: Path = FOLDER) -> Outcome:
 def run_all(proofs: list[Proof], workers: int, console: Console) -> Iterator[Outcome]:
     """Outcomes in the order of the proofs, each told of as it comes."""
     with ThreadPoolExecutor(workers) as pool:
-        for number, outcome in enumerate(pool.map(run, proofs), 1):
-            if console.is_terminal:
-                console.print(f"{number}/{len(proofs)} {outcome.proof.name}", highlight=False)
-            yield outcome
+        futures = [pool.submit(run, proof) for proof in proofs]
+        try:
+            for number, future in enumerate(futures, 1):
+                outcome = future.result()
+                if console.is_terminal:
+                    print(f"{number}/{len(proofs)} {outcome.proof.name}")
+                yield outcome
+        finally:
+            for future in futures:
+                future.cancel()
 
 
 def as_table(rows: list[dict[str, Any]]) -> Table:

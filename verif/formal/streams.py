@@ -16,7 +16,6 @@ from hw.config import PRESETS
 from hw.desne.beta_search import BetaSearch
 from hw.desne.chosen import Chosen
 from hw.desne.distance import Distance
-from hw.desne.embed import Embed
 from hw.desne.reduce import Reduce
 from hw.desne.sample_store import SampleStore
 from hw.sgmac.array import GradientArray
@@ -162,7 +161,6 @@ def stream_reduce(bench: Bench) -> None:
     "BetaSearch, tiny",
     f"{RULES}, but for the index in edges",
     QUEUE,
-    Broken("hw.desne.beta_search", "with m.If(self.rows.ready):", "with m.If(1):"),
 )
 def stream_beta_search(bench: Bench) -> None:
     bench.inner_checks = False
@@ -172,11 +170,6 @@ def stream_beta_search(bench: Bench) -> None:
     weights = Cat(edge.weight for edge in block.edges.payload.edge)
     for rule in bench.stays(block.edges.valid, block.edges.ready, weights):
         bench.claim(rule, "edges: valid fell or a weight changed before ready")
-
-
-@proof("Embed, tiny", RULES, QUEUE)
-def stream_embed(bench: Bench) -> None:
-    surrounded(bench, Embed(TINY))
 
 
 @proof(
