@@ -86,6 +86,14 @@ def class_members(dataset: Dataset, limit: int | None) -> dict[int, np.ndarray]:
     }
 
 
+def make_budgets(members: dict[int, np.ndarray], keep: float) -> np.ndarray:
+    """How many samples of each class are chosen, int64 [C]; SelectionError if a class gets none."""
+    try:
+        return class_budgets(np.array([len(indices) for indices in members.values()]), keep)
+    except ValueError as error:
+        raise SelectionError(str(error)) from None
+
+
 def default_perplexity(smallest: int, neighbours: int) -> float:
     """30, or a third of the smallest used tile when that is less; at most K, at least 1."""
     return max(1.0, min(DEFAULT_PERPLEXITY, smallest / 3, float(neighbours)))
@@ -125,7 +133,7 @@ def make_plan(dataset: Dataset, options: Options, backend: Backend) -> Plan:
     members = class_members(dataset, options.limit)
     entries, tiles_total = _tiles(members, options)
     parameters = _parameters(options, [len(indices) for _, indices, _ in entries])
-    return Plan(entries, tiles_total, members, parameters, _table(dataset, options))
+    return Plan(entries, tiles_total, members, parameters, reduce_table(dataset, options))
 
 
 def select(
@@ -204,10 +212,7 @@ def _tiles(
 ) -> tuple[list[tuple[int, np.ndarray, int]], int]:
     """(label, indices, budget) of every tile that runs, and how many tiles the classes have."""
     counts = np.array([len(indices) for indices in members.values()])
-    try:
-        budgets = class_budgets(counts, options.keep)
-    except ValueError as error:
-        raise SelectionError(str(error)) from None
+    budgets = make_budgets(members, options.keep)
     plan = []
     for (label, indices), budget in zip(members.items(), budgets, strict=True):
         tiles = plan_class(
@@ -239,7 +244,8 @@ def _parameters(options: Options, sizes: list[int]) -> Parameters:
         raise SelectionError(str(error)) from None
 
 
-def _table(dataset: Dataset, options: Options) -> ReduceTable:
+def reduce_table(dataset: Dataset, options: Options) -> ReduceTable:
+    """How a sample becomes features; SelectionError if it cannot."""
     try:
         return make_table(dataset.x_train.shape[1:], options.features, options.seed)
     except ValueError as error:
