@@ -7,7 +7,7 @@ shared by the process holds WHOLE_PROCESS, so that a worker with several threads
 """
 
 import logging
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
@@ -31,7 +31,7 @@ class Cluster:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._keys: dict[Future, Hashable] = {}
+        self._keys: dict[Future, Any] = {}
         self._running = as_completed(loop=client.loop)
 
     def share(self, value: Any) -> Any:
@@ -39,14 +39,14 @@ class Cluster:
         return self._client.scatter(value, broadcast=True)
 
     def start(
-        self, key: Hashable, function: Callable[..., Any], *arguments: Any, urgency: int = 0
+        self, key: Any, function: Callable[..., Any], *arguments: Any, urgency: int = 0
     ) -> None:
         """Runs function(*arguments) on some worker; the most urgent first."""
         future = self._client.submit(function, *arguments, pure=False, priority=urgency)
         self._keys[future] = key
         self._running.add(future)
 
-    def finished(self) -> Iterator[tuple[Hashable, Any]]:
+    def finished(self) -> Iterator[tuple[Any, Any]]:
         """(key, result) of every piece as it ends, until none is left; raises what a piece
         raised."""
         for future in self._running:

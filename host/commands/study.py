@@ -64,7 +64,7 @@ def study(
     epochs: Annotated[
         float,
         typer.Option(help="More steps where so many passes over the selection take more."),
-    ] = 0,
+    ] = 0.0,
     batch: Annotated[int, typer.Option(help="Samples in a step.")] = 32,
     rate: Annotated[float, typer.Option(help="Peak learning rate of AdamW.")] = 3e-3,
     limit: given.Limit = None,

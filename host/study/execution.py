@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes what a study still lacks: selections first, each followed by the runs trained on it."""
 
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +14,7 @@ from host.selection_file import SelectionFile
 from host.selectors import choose
 from host.study import ALL, Choice, Run, Study
 from host.study.store import Store
-from host.trainer.training import Recipe, accuracy_on
+from host.trainer.training import train_on_cluster
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,13 @@ def execute(
             for run in missing.runs.get(choice, []):
                 recipe = study.recipe_of(run)
                 cluster.start(
-                    run, _train, shared, indices[choice], recipe, choice.seed, urgency=-choice.seed
+                    run,
+                    train_on_cluster,
+                    shared,
+                    indices[choice],
+                    recipe,
+                    choice.seed,
+                    urgency=-choice.seed,
                 )
 
         for choice in missing.choices:
@@ -94,14 +98,3 @@ def execute(
 def _choose(dataset: Dataset, choice: Choice, limit: int | None) -> SelectionFile:
     with WHOLE_PROCESS:
         return choose(choice.selector, dataset, choice.keep, choice.seed, limit)
-
-
-def _train(dataset: Dataset, indices: np.ndarray, recipe: Recipe, seed: int) -> dict[str, Any]:
-    with WHOLE_PROCESS:
-        began = time.process_time()
-        accuracy = accuracy_on(dataset, indices, recipe, seed)
-        return {
-            "accuracy": accuracy,
-            "steps": recipe.steps_for(len(indices)),
-            "processor_seconds": time.process_time() - began,
-        }

@@ -8,17 +8,20 @@ optimiser steps of the same batch size, so a small selection and all data train 
 """
 
 import math
+import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from host.cluster import WHOLE_PROCESS
 from host.datasets import Dataset
 from host.errors import TrainingError
 from host.trainer.models import make_model
 
-TEST_BATCH = 1024
+TEST_BATCH = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,7 @@ class Recipe:
 
     model: str = "cnn"
     steps: int = 500
-    epochs: float = 0
+    epochs: float = 0.0
     batch: int = 32
     rate: float = 3e-3
     weight_decay: float = 1e-2
@@ -52,6 +55,20 @@ def accuracy_on(dataset: Dataset, indices: np.ndarray, recipe: Recipe, seed: int
         len(classes),
         seed,
     )
+
+
+def train_on_cluster(
+    dataset: Dataset, indices: np.ndarray, recipe: Recipe, seed: int
+) -> dict[str, Any]:
+    """A run as a piece of work of host.cluster: accuracy, steps taken, processor seconds."""
+    with WHOLE_PROCESS:
+        began = time.process_time()
+        accuracy = accuracy_on(dataset, indices, recipe, seed)
+        return {
+            "accuracy": accuracy,
+            "steps": recipe.steps_for(len(indices)),
+            "processor_seconds": time.process_time() - began,
+        }
 
 
 def train_and_test(
@@ -117,7 +134,7 @@ def _train(
 def _accuracy(model: nn.Module, x_test: np.ndarray, y_test: np.ndarray) -> float:
     model.eval()
     right = 0
-    with torch.no_grad():
+    with torch.inference_mode():
         for start in range(0, len(x_test), TEST_BATCH):
             logits = model(_scaled(x_test[start : start + TEST_BATCH]))
             guess = logits.argmax(1).numpy()
