@@ -8,10 +8,10 @@ reduce makes of a sample.
 import re
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import version
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
@@ -51,7 +51,9 @@ BASELINES = {
     "herding": Baseline(baselines.herding),
     "facility-location": Baseline(facility_location, FACILITY_TILE),
 }
-DESNE_OPTIONS = ("drop", "features", "perplexity", "neighbours", "iterations", "tile", "tiles")
+DESNE_OPTIONS = (
+    *("drop", "spread", "features", "perplexity", "neighbours", "iterations", "tile", "tiles"),
+)
 BASELINE_OPTIONS = ("features",)
 
 
@@ -109,8 +111,8 @@ def _text(value: Any) -> str:
 
 
 def _typed(kind: str, name: str, value: str) -> Any:
-    default = next(part.default for part in fields(Options) if part.name == name)
-    kinds = float if default is None else type(default)
+    annotated = get_type_hints(Options)[name]
+    kinds = (get_args(annotated) or (annotated,))[0]
     try:
         return kinds(value)
     except ValueError:

@@ -25,7 +25,17 @@ from host.trainer.models import make_model
 from host.trainer.training import Recipe, train_on_cluster
 
 RANDOM, ALL = "class-balanced random", "all data"
-WAYS = ("rule", "drop", "perplexity", "features", "iterations", "neighbours", "tile", "tiles")
+WAYS = (
+    "rule",
+    "drop",
+    "spread",
+    "perplexity",
+    "features",
+    "iterations",
+    "neighbours",
+    "tile",
+    "tiles",
+)
 
 
 def compare(

@@ -110,14 +110,18 @@ def test_counts_of_classes_and_seeds(digits: datasets.Dataset, name: str) -> Non
 
 
 def test_desne_is_what_nms_select_makes(digits: datasets.Dataset) -> None:
-    made = choose(parse_selector("desne-medoid:perplexity=12,drop=0"), digits, 0.05, 3, 50)
-    options = Options(keep=0.05, rule="medoid", perplexity=12.0, drop=0.0, seed=3, limit=50)
+    made = choose(
+        parse_selector("desne-medoid:perplexity=12,drop=0.25,spread=99"), digits, 0.05, 3, 50
+    )
+    options = Options(
+        keep=0.05, rule="medoid", perplexity=12.0, drop=0.25, spread=99, seed=3, limit=50
+    )
     plain = select(digits, options)
     assert made.indices.tolist() == plain.indices.tolist()
     assert made.document["parameters"] == plain.document["parameters"]
     assert made.document["seconds"]["processor"] > 0
     assert (
-        choose(parse_selector("desne"), digits, 0.02, 1).document["parameters"]["rule"] == "curve"
+        choose(parse_selector("desne"), digits, 0.02, 1).document["parameters"]["rule"] == "medoid"
     )
 
 
