@@ -24,6 +24,14 @@ Drop = Annotated[
     float,
     typer.Option(help="Share of a tile's least-chosen neighbours left out: 0, 0.25 or 0.5."),
 ]
+Spread = Annotated[
+    int | None,
+    typer.Option(
+        help="How far from the middle of its stretch a sample of 'medoid' may lie: 0 is the "
+        "middle itself, 256 anywhere.",
+        show_default="16 sqrt(samples kept of a class), from 64 to 192",
+    ),
+]
 Features = Annotated[
     int, typer.Option(help="Bytes a sample is reduced to before distances are taken.")
 ]

@@ -44,7 +44,7 @@ class Outcome:
             "name": proof.name,
             "block": proof.block,
             "property": proof.claim,
-            "method": "bounded" if proof.depth else "induction",
+            "method": proof.method,
             "depth": f"{verdict.depth} cycles" if proof.depth else "any",
             "invariant": verdict.clauses,
             "result": verdict.result + (f": {verdict.claim}" if verdict.claim else ""),

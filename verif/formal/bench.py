@@ -14,6 +14,7 @@ from amaranth.hdl import (
     Elaboratable,
     Fragment,
     Module,
+    Mux,
     Signal,
     Value,
     ValueLike,
@@ -32,22 +33,46 @@ class Bench(Elaboratable):
     Attributes
     ----------
     m: the module; registers that a proof adds to it are reset with the block.
+    inner_checks: whether the block's own checks (hw/check.py) are claims too.
+    window: cycles from any state, or None; see from_any_state.
     settled: Signal(1), neither this cycle nor the one before was one of reset.
     """
 
     def __init__(self) -> None:
         self.m = Module()
+        self.inner_checks = True
+        self.window: int | None = None
         self.clock = ClockDomain("sync")
         self.m.domains.sync = self.clock
         self._free: list[Signal] = []
         self.settled = Signal()
         ran = Signal()
         self.m.d.sync += ran.eq(1)
-        self.m.d.comb += [
-            self.settled.eq(ran & ~self.clock.rst),
-            Assume(~Initial() | self.clock.rst),
-        ]
+        self.m.d.comb += self.settled.eq(ran & ~self.clock.rst)
         self._names = 0
+
+    def from_any_state(self, cycles: int) -> None:
+        """Without reset, from every state that the registers can hold at all, so many cycles.
+
+        What holds in the last of them for all that enters in the first holds in every run: each of
+        its cycles is such a first one. For pipelines and for what `start` begins anew.
+        """
+        self.window = cycles
+        self._age = Signal(range(cycles + 2))
+        self.m.d.sync += self._age.eq(Mux(Initial(), 1, self._age + 1))
+
+    def at(self, cycle: int) -> Value:
+        """Whether this is the cycle of that number, from 0; see from_any_state."""
+        return Initial() if cycle == 0 else ~Initial() & (self._age == cycle)
+
+    def once(self, port, name: str) -> Value:
+        """Any value, on the input in the first cycle; any others follow. See from_any_state."""
+        port = Value.cast(port)
+        value = Signal(port.shape(), name=f"{name}_first")
+        self.m.d.comb += value.eq(AnyConst(port.shape()))
+        later = self.free(port.shape(), f"{name}_later")
+        self.m.d.comb += port.eq(Mux(Initial(), value, later))
+        return value
 
     def block(self, component, name: str = "block"):
         """Adds a block; its inputs are free until something drives them."""
@@ -74,7 +99,8 @@ class Bench(Elaboratable):
 
     def claim(self, condition: ValueLike, message: str) -> None:
         """To be proved: in every cycle without reset, condition."""
-        self.m.d.comb += Assert(self.clock.rst | Value.cast(condition).bool(), message)
+        other = self.clock.rst if self.window != 0 else ~Initial()
+        self.m.d.comb += Assert(other | Value.cast(condition).bool(), message)
 
     def suppose(self, condition: ValueLike) -> None:
         """Taken for granted: in every cycle without reset, condition."""
@@ -166,6 +192,8 @@ class Bench(Elaboratable):
 
     def rtlil(self) -> str:
         """The model as Yosys reads it."""
+        begins = self.clock.rst if self.window is None else ~self.clock.rst
+        self.m.d.comb += Assume(begins | (~Initial() if self.window is None else 0))
         ports = {signal.name: (signal, None) for signal in (self.clock.clk, self.clock.rst)}
         ports |= {signal.name: (signal, None) for signal in self._free}
         text, _ = rtlil.convert_fragment(

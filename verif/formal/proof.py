@@ -29,11 +29,18 @@ class Proof:
     depth: int | None
     limit: int
 
-    def model(self) -> str:
-        """The RTLIL of bench and block."""
+    @property
+    def method(self) -> str:
+        """How it is decided."""
+        if self.depth:
+            return "bounded"
+        return "from any state" if self.bench().window is not None else "induction"
+
+    def bench(self) -> Bench:
+        """Block, claims and suppositions."""
         bench = Bench()
         self.build(bench)
-        return bench.rtlil()
+        return bench
 
 
 PROOFS: dict[str, Proof] = {}

@@ -23,6 +23,7 @@ SCRIPT = (
     "read_rtlil model.il",
     "hierarchy -top top -check",
     "proc",
+    "{inner}",
     "flatten",
     # only what reset defines is defined; the checks' own flag waits for the first reset
     "setattr -unset init w:* w:*out_of_reset* %d",
@@ -76,13 +77,16 @@ class Verdict:
     claim: str = ""
 
 
-def decide(rtlil: str, folder: Path, depth: int | None, limit: int) -> Verdict:
+def decide(
+    rtlil: str, folder: Path, depth: int | None, limit: int, inner_checks: bool = True
+) -> Verdict:
     """Whether every claim of the model holds.
 
     Parameters
     ----------
     rtlil: the model, see Bench.rtlil. folder: gets all files; a refuted model's trace.vcd too.
-    depth: cycles to look at, or None for a proof. limit: seconds for the solver.
+    depth: cycles to look at, or None for a proof. limit: seconds for the solver. inner_checks: the
+    block's own checks are claims too.
 
     Raises
     ------
@@ -92,7 +96,9 @@ def decide(rtlil: str, folder: Path, depth: int | None, limit: int) -> Verdict:
         raise FormalError("pyosys is not installed; install it: pip install -e .[formal]")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.il").write_text(rtlil, encoding="utf-8")
-    _yosys(SCRIPT, folder, "yosys.log")
+    inner = "" if inner_checks else "delete top.*/t:$check"
+    script = tuple(command.format(inner=inner) for command in SCRIPT)
+    _yosys(script, folder, "yosys.log")
     method = f"bmc3 -F {depth} -T {limit}" if depth else f"pdr -s -f -T {limit}"
     began = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     answer = _abc(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from verif.formal.broken import Broken, install
 
-MODULES = ("queues",)
+MODULES = ("queues", "streams")
 """Modules of verif.formal that hold proofs."""
 
 
@@ -29,7 +29,11 @@ def main() -> None:
     from verif.formal.solver import decide
 
     proof = PROOFS[arguments.name]
-    verdict = decide(proof.model(), arguments.folder, arguments.depth or None, proof.limit)
+    bench = proof.bench()
+    depth = arguments.depth or (None if bench.window is None else bench.window + 1)
+    verdict = decide(bench.rtlil(), arguments.folder, depth, proof.limit, bench.inner_checks)
+    if bench.window is not None and verdict.result == "held":
+        verdict = dataclasses.replace(verdict, result="proved")
     print(json.dumps(dataclasses.asdict(verdict)))
 
 
