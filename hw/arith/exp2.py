@@ -78,5 +78,5 @@ class Exp2(wiring.Component):
         value_3 = Signal(18, reset_less=True)
         m.d.sync += value_3.eq(value_2 >> shift_2)
         # cycle 4: round half up
-        m.d.comb += self.w.eq(delayed(m, (value_3 + 1)[1:], 1, "w"))
+        m.d.comb += self.w.eq(delayed(m, (value_3 + 1)[1 : 1 + len(self.w)], 1, "w"))
         return m

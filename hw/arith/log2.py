@@ -128,5 +128,6 @@ class Log2(wiring.Component):
             product_5.eq((entry_4.step * remainder_4)[REMAINDER_BITS:]),
         ]
         # cycle 6: add
-        m.d.comb += self.log2.eq(delayed(m, (base_5 + product_5)[GUARD_BITS:], 1, "sum"))
+        total = (base_5 + product_5)[GUARD_BITS:][: len(self.log2)]
+        m.d.comb += self.log2.eq(delayed(m, total, 1, "sum"))
         return m

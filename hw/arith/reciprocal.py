@@ -122,7 +122,7 @@ class Reciprocal(wiring.Component):
         # cycle 6: subtract and round; the difference is never negative
         difference = Cat(Const(0, remainder_bits), value_5) - product_5
         shift = remainder_bits + GUARD_BITS
-        rounded = (difference + (1 << shift - 1))[shift:]
+        rounded = (difference + (1 << shift - 1))[shift : shift + len(self.mantissa)]
         m.d.comb += [
             self.mantissa.eq(delayed(m, rounded, 1, "rounded")),
             self.exponent.eq(delayed(m, exponent_5, 1, "exponent")),

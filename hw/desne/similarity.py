@@ -68,5 +68,5 @@ class Similarity(wiring.Component):
         shift = (reciprocal.exponent - SIMILARITY_BITS)[:4]
         half = Signal(SIMILARITY_BITS + 2, reset_less=True)
         m.d.sync += half.eq((reciprocal.mantissa << 1) >> shift)
-        m.d.comb += self.q.eq(delayed(m, (half + 1) >> 1, 1, "q"))
+        m.d.comb += self.q.eq(delayed(m, ((half + 1) >> 1)[: len(self.q)], 1, "q"))
         return m
