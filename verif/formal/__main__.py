@@ -87,14 +87,16 @@ def decide_apart(proof: Proof, folder: Path, broken: Broken | None = None) -> Ve
 def run(proof: Proof, folder: Path = FOLDER) -> Outcome:
     """Decides the proof, then its variants; files go to a folder of its name."""
     here = folder / proof.name
-    verdict = decide_apart(proof, here / "proof")
-    if verdict.result == "refuted":
+    places = [("proof", None), *((f"broken_{n}", b) for n, b in enumerate(proof.broken))]
+    verdicts = []
+    for name, broken in places:
+        try:
+            verdicts.append(decide_apart(proof, here / name, broken))
+        except FormalError as error:
+            verdicts.append(Verdict(result="error", depth=0, seconds=0, claim=str(error)))
+    if verdicts[0].result == "refuted":
         replay(here / "proof")
-    variants = [
-        decide_apart(proof, here / f"broken_{number}", broken)
-        for number, broken in enumerate(proof.broken)
-    ]
-    return Outcome(proof=proof, verdict=verdict, variants=tuple(variants))
+    return Outcome(proof=proof, verdict=verdicts[0], variants=tuple(verdicts[1:]))
 
 
 def run_all(proofs: list[Proof], workers: int, console: Console) -> Iterator[Outcome]:
@@ -132,15 +134,13 @@ def as_table(rows: list[dict[str, Any]]) -> Table:
 
 
 def markdown(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """The same for a document: how many variants were refuted, and in which cycles."""
-    yield "| block | property | method | depth | result | variants refuted, in cycle |"
+    """The same for a document."""
+    yield "| block | property | method | depth | result | variants refuted |"
     yield "|---|---|---|---|---|---|"
     for row in rows:
-        refuted = [variant for variant in row["variants"] if variant["result"] == "refuted"]
-        cycles = ", ".join(str(variant["cycle"]) for variant in refuted)
-        told = f"{len(refuted)} of {len(row['variants'])}: {cycles}"
+        refuted = sum(variant["result"] == "refuted" for variant in row["variants"])
         cells = [row[key] for key in ("block", "property", "method", "depth", "result")]
-        yield f"| {' | '.join([*cells, told])} |"
+        yield f"| {' | '.join(cells)} | {refuted} of {len(row['variants'])} |"
 
 
 def main() -> int:
@@ -182,7 +182,8 @@ def main() -> int:
             print(f"FAILED {outcome.proof.name}: {outcome.row()['result']} (see {here / 'proof'})")
         for broken, variant in zip(outcome.proof.broken, outcome.variants, strict=True):
             if variant.result != "refuted":
-                print(f"NOT REFUTED {outcome.proof.name}: {broken} (see {here})")
+                told = f"{variant.result}: {variant.claim}" if variant.claim else variant.result
+                print(f"NOT REFUTED {outcome.proof.name}: {broken}: {told} (see {here})")
     print(f"{len(rows) - len(bad)} of {len(rows)} proofs hold with their variants refuted")
     return bool(bad)
 

@@ -6,14 +6,13 @@ is taken. Every other input is free: numbers of a job may be illegal, and change
 a proof says otherwise.
 """
 
-from amaranth.hdl import Cat, Signal, Value
+from amaranth.hdl import Signal, Value
 
 from hw.bus.bursts import Bursts
 from hw.bus.gearbox import Gearbox
 from hw.bus.packer import Packer
 from hw.bus.read_master import ReadMaster
 from hw.config import PRESETS
-from hw.desne.beta_search import BetaSearch
 from hw.desne.chosen import Chosen
 from hw.desne.distance import Distance
 from hw.desne.reduce import Reduce
@@ -155,21 +154,6 @@ def stream_distance(bench: Bench) -> None:
 @proof("Reduce, tiny", RULES, QUEUE)
 def stream_reduce(bench: Bench) -> None:
     surrounded(bench, Reduce(TINY))
-
-
-@proof(
-    "BetaSearch, tiny",
-    f"{RULES}, but for the index in edges",
-    QUEUE,
-)
-def stream_beta_search(bench: Bench) -> None:
-    bench.inner_checks = False
-    block = bench.block(BetaSearch(TINY, 1))
-    bench.surround(block, driven=frozenset({"edges"}))
-    bench.sink(block.edges, "edges", claims=False)
-    weights = Cat(edge.weight for edge in block.edges.payload.edge)
-    for rule in bench.stays(block.edges.valid, block.edges.ready, weights):
-        bench.claim(rule, "edges: valid fell or a weight changed before ready")
 
 
 @proof(
