@@ -10,7 +10,7 @@ SEED ?=
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test verilog sim synth lint clean
+.PHONY: help setup demo test verilog sim synth formal lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ sim: $(STAMP) ## full cocotb and compiled regressions in Verilator (SEED=n repla
 synth: $(STAMP) ## area and clock of tiny and edge on an ECP5 against the baseline (an hour; needs .[synth])
 	$(BIN)/python -m scripts.synth --preset tiny --block top --check
 	$(BIN)/python -m scripts.synth --preset edge --check
+
+formal: $(STAMP) ## proofs for all inputs, each with a broken variant that must be refuted (fetches .[formal])
+	@$(BIN)/python -c 'import pyosys' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[formal]"
+	$(BIN)/python -m verif.formal --workers $(WORKERS)
 
 lint: $(STAMP) ## ruff (lint and format) and pyright
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from host.commands.gradient import gradient
 from host.commands.plan import plan
 from host.commands.report import report
 from host.commands.select import select
+from host.commands.study import study
 from host.commands.train import train
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app.command("verilog")(verilog.verilog)
 app.command("select")(select)
 app.command("compare")(compare)
 app.command("train")(train)
+app.command("study")(study)
 app.command("plan")(plan)
 app.command("finetune")(finetune)
 app.command("gradient")(gradient)

@@ -6,6 +6,7 @@ a back end embeds every tile and spends the tile's budget on its map. Tiles are 
 cores work.
 """
 
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -30,14 +31,16 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a user can ask of a selection. `perplexity` None: see default_perplexity().
+    """What a user can ask of a selection.
 
-    preset: of the hardware; only with the back end rtl. jobs: tiles at a time, None: all cores.
+    perplexity, spread: None for default_perplexity() and default_spread(). preset: of the hardware;
+    only with the back end rtl. jobs: tiles at a time, None: all cores.
     """
 
     keep: float
-    rule: str = "curve"
-    drop: float = 0.25
+    rule: str = "medoid"
+    drop: float = 0.0
+    spread: int | None = None
     features: int = 64
     perplexity: float | None = None
     neighbours: int = 64
@@ -86,9 +89,26 @@ def class_members(dataset: Dataset, limit: int | None) -> dict[int, np.ndarray]:
     }
 
 
+def make_budgets(members: dict[int, np.ndarray], keep: float) -> np.ndarray:
+    """How many samples of each class are chosen, int64 [C]; SelectionError if a class gets none."""
+    try:
+        return class_budgets(np.array([len(indices) for indices in members.values()]), keep)
+    except ValueError as error:
+        raise SelectionError(str(error)) from None
+
+
 def default_perplexity(smallest: int, neighbours: int) -> float:
     """30, or a third of the smallest used tile when that is less; at most K, at least 1."""
     return max(1.0, min(DEFAULT_PERPLEXITY, smallest / 3, float(neighbours)))
+
+
+def default_spread(budget: float) -> int:
+    """16 sqrt(budget), from 64 to 192, rounded; budget: samples chosen of a class, on average.
+
+    A small budget is best spent near the middle of each stretch of the map, a large one over most
+    of it, so that the density of the data is kept: `python -m scripts.measure_rule` shows it.
+    """
+    return round(min(max(16 * math.sqrt(budget), 64), 192))
 
 
 @dataclass(frozen=True)
@@ -124,8 +144,8 @@ def make_plan(dataset: Dataset, options: Options, backend: Backend) -> Plan:
     )
     members = class_members(dataset, options.limit)
     entries, tiles_total = _tiles(members, options)
-    parameters = _parameters(options, [len(indices) for _, indices, _ in entries])
-    return Plan(entries, tiles_total, members, parameters, _table(dataset, options))
+    parameters = _parameters(options, entries, len(members))
+    return Plan(entries, tiles_total, members, parameters, reduce_table(dataset, options))
 
 
 def select(
@@ -204,10 +224,7 @@ def _tiles(
 ) -> tuple[list[tuple[int, np.ndarray, int]], int]:
     """(label, indices, budget) of every tile that runs, and how many tiles the classes have."""
     counts = np.array([len(indices) for indices in members.values()])
-    try:
-        budgets = class_budgets(counts, options.keep)
-    except ValueError as error:
-        raise SelectionError(str(error)) from None
+    budgets = make_budgets(members, options.keep)
     plan = []
     for (label, indices), budget in zip(members.items(), budgets, strict=True):
         tiles = plan_class(
@@ -217,8 +234,11 @@ def _tiles(
     return plan, int(np.sum(-(-counts // options.tile)))
 
 
-def _parameters(options: Options, sizes: list[int]) -> Parameters:
+def _parameters(
+    options: Options, entries: list[tuple[int, np.ndarray, int]], classes: int
+) -> Parameters:
     """The parameters of every tile; refuses a perplexity that some tile cannot reach."""
+    sizes = [len(indices) for _, indices, _ in entries]
     smallest = min((size for size in sizes if size > 1), default=2)
     limit = min(options.neighbours, smallest - 1)
     perplexity = options.perplexity
@@ -233,13 +253,17 @@ def _parameters(options: Options, sizes: list[int]) -> Parameters:
         field.name for field in fields(Options)
     }
     asked = {name: getattr(options, name) for name in shared}
+    spread = options.spread
+    if spread is None:
+        spread = default_spread(sum(budget for _, _, budget in entries) / classes)
     try:
-        return Parameters(**{**asked, "perplexity": perplexity})
+        return Parameters(**{**asked, "perplexity": perplexity, "spread": spread})
     except ValueError as error:
         raise SelectionError(str(error)) from None
 
 
-def _table(dataset: Dataset, options: Options) -> ReduceTable:
+def reduce_table(dataset: Dataset, options: Options) -> ReduceTable:
+    """How a sample becomes features; SelectionError if it cannot."""
     try:
         return make_table(dataset.x_train.shape[1:], options.features, options.seed)
     except ValueError as error:
@@ -251,6 +275,7 @@ def repeat_options(document: dict[str, Any]) -> Options:
     parameters = document["parameters"]
     names = {field.name for field in fields(Options)} & parameters.keys()
     asked = {name: parameters[name] for name in names}
-    if not parameters["perplexity_given"]:
-        asked["perplexity"] = None
+    for name in ("perplexity", "spread"):
+        if not parameters[f"{name}_given"]:
+            asked[name] = None
     return Options(**asked)

@@ -37,6 +37,17 @@ class SelectionFile:
         write_whole(path, as_json(self.document, one_line="indices"))
 
 
+def about(dataset: Dataset) -> dict[str, Any]:
+    """What a selection file says of its data."""
+    return {
+        "source": dataset.source,
+        "name": dataset.name,
+        "sha256": dataset.sha256,
+        "shape": list(dataset.x_train.shape),
+        "scale": asdict(dataset.scale),
+    }
+
+
 def make_document(
     dataset: Dataset,
     options: Options,
@@ -55,17 +66,12 @@ def make_document(
     return {
         "format": FORMAT,
         "version": FORMAT_VERSION,
-        "data": {
-            "source": dataset.source,
-            "name": dataset.name,
-            "sha256": dataset.sha256,
-            "shape": list(dataset.x_train.shape),
-            "scale": asdict(dataset.scale),
-        },
+        "data": about(dataset),
         "parameters": {
             "keep": options.keep,
             **{field.name: getattr(parameters, field.name) for field in fields(Parameters)},
             "perplexity_given": options.perplexity is not None,
+            "spread_given": options.spread is not None,
             "features": options.features,
             "tile": options.tile,
             "tiles": options.tiles,

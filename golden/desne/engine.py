@@ -28,8 +28,8 @@ class Parameters:
     perplexity: float = 30.0
     neighbours: int = 64
     iterations: int = 50
-    rule: str = "curve"
-    drop: float = 0.25
+    rule: str = "medoid"
+    drop: float = 0.0
     spread: int = 128
     seed: int = 1
 

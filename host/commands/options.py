@@ -24,6 +24,14 @@ Drop = Annotated[
     float,
     typer.Option(help="Share of a tile's least-chosen neighbours left out: 0, 0.25 or 0.5."),
 ]
+Spread = Annotated[
+    int | None,
+    typer.Option(
+        help="How far from the middle of its stretch a sample of 'medoid' may lie: 0 is the "
+        "middle itself, 256 anywhere.",
+        show_default="16 sqrt(samples kept of a class), from 64 to 192",
+    ),
+]
 Features = Annotated[
     int, typer.Option(help="Bytes a sample is reduced to before distances are taken.")
 ]
@@ -50,6 +58,19 @@ Limit = Annotated[
     typer.Option(metavar="PER_CLASS", help="Use only the first samples of each class."),
 ]
 Jobs = Annotated[int | None, typer.Option(help="Tiles at a time.", show_default="all cores")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="A Dask scheduler (started with 'dask scheduler'), whose workers ('dask worker "
+        "ADDRESS --nthreads 1') do the work.",
+        show_default="processes of this machine",
+    ),
+]
+Processes = Annotated[
+    int | None,
+    typer.Option(help="Processes of this machine, one thread each.", show_default="all cores"),
+]
 Ratio = Annotated[
     float, typer.Option(help="Most convolution weights updated a step, as a share of all.")
 ]

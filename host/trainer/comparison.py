@@ -8,28 +8,34 @@ counts. Selections made in different ways (another rule, say) are rows of their 
 """
 
 import math
-import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from host.cluster import connected
 from host.datasets import Dataset
 from host.errors import TrainingError
 from host.files import RESULTS_FORMAT, RESULTS_VERSION
 from host.selection import available_cores, class_members
 from host.selection_file import SelectionFile
 from host.trainer.models import make_model
-from host.trainer.training import Recipe, train_and_test
+from host.trainer.training import Recipe, train_on_cluster
 
 RANDOM, ALL = "class-balanced random", "all data"
-WAYS = ("rule", "drop", "perplexity", "features", "iterations", "neighbours", "tile", "tiles")
-
-_dataset: Dataset
+WAYS = (
+    "rule",
+    "drop",
+    "spread",
+    "perplexity",
+    "features",
+    "iterations",
+    "neighbours",
+    "tile",
+    "tiles",
+)
 
 
 def compare(
@@ -40,11 +46,13 @@ def compare(
     jobs: int | None = None,
     on_start: Callable[[int], None] = lambda runs: None,
     on_run: Callable[[], None] = lambda: None,
+    scheduler: str | None = None,
 ) -> dict[str, Any]:
     """Trains every row `seeds` times and returns the document that `nms train` prints and writes.
 
     Raises TrainingError when there is no test part, the selections differ in their counts, or the
     recipe does not fit the data. `on_start` gets the number of runs, `on_run` is called after each.
+    jobs, scheduler: see host.cluster.
     """
     _check(dataset, selections, recipe, seeds=seeds, jobs=jobs)
     groups = _groups(selections)
@@ -57,44 +65,16 @@ def compare(
     ]
     on_start(len(runs))
     accuracy = {row: [0.0] * seeds for row, _, _ in runs}
-    work = partial(_run, recipe)
-    workers = min(jobs or available_cores(), len(runs))
-    if workers == 1:
-        _start(dataset)
-        for row, run, indices in runs:
-            accuracy[row][run - 1] = work(indices, run)
+    with connected(scheduler, min(jobs or available_cores(), len(runs))) as cluster:
+        shared = cluster.share(dataset)
+        for place, (_, run, indices) in enumerate(runs):
+            cluster.start(place, train_on_cluster, shared, indices, recipe, run)
+        for place, result in cluster.finished():
+            row, run, _ = runs[place]
+            accuracy[row][run - 1] = result["accuracy"]
             on_run()
-    else:
-        spawn = multiprocessing.get_context("spawn")  # a forked torch may hang
-        with ProcessPoolExecutor(workers, spawn, _start, (dataset,)) as pool:
-            futures = {pool.submit(work, indices, run): (row, run) for row, run, indices in runs}
-            for future in as_completed(futures):
-                row, run = futures[future]
-                accuracy[row][run - 1] = future.result()
-                on_run()
     sizes = {row: len(indices) for row, _, indices in runs}
     return _document(dataset, groups, recipe, sizes, accuracy)
-
-
-def _start(dataset: Dataset) -> None:
-    """Gives a worker its data once, not with every run."""
-    global _dataset
-    _dataset = dataset
-
-
-def _run(recipe: Recipe, indices: np.ndarray, seed: int) -> float:
-    data, classes = _dataset, _dataset.classes
-    if data.x_test is None or data.y_test is None:
-        raise TrainingError(f"{data.source} holds no test part")
-    return train_and_test(
-        recipe,
-        data.x_train[indices],
-        np.searchsorted(classes, data.y_train[indices]),
-        data.x_test,
-        np.searchsorted(classes, data.y_test),
-        len(classes),
-        seed,
-    )
 
 
 def _check(
@@ -121,6 +101,12 @@ def _check(
 
 def _groups(selections: Sequence[SelectionFile]) -> dict[str, list[SelectionFile]]:
     """The selections by how they were made, under a name that says what sets the ways apart."""
+    for part in selections:
+        if "rule" not in part.document["parameters"]:
+            name = part.document.get("selector", {}).get("name")
+            raise TrainingError(
+                f"a selection was made by {name} and not by nms select: compare it with nms study"
+            )
     ways = [{name: part.document["parameters"][name] for name in WAYS} for part in selections]
     differing = [name for name in WAYS if any(way[name] != ways[0][name] for way in ways)]
     groups: dict[str, list[SelectionFile]] = {}

@@ -54,7 +54,7 @@ class _Cnn(nn.Module):
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         images = samples if samples.ndim == 4 else samples.unsqueeze(-1)
-        return self.body(images.permute(0, 3, 1, 2).contiguous())
+        return self.body(images.permute(0, 3, 1, 2))
 
 
 class _ResNet8(nn.Module):

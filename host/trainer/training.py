@@ -8,26 +8,67 @@ optimiser steps of the same batch size, so a small selection and all data train 
 """
 
 import math
+import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from host.cluster import WHOLE_PROCESS
+from host.datasets import Dataset
+from host.errors import TrainingError
 from host.trainer.models import make_model
 
-TEST_BATCH = 1024
+TEST_BATCH = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """model: one of MODELS; steps: of the optimiser; batch: samples a step; rate: the peak."""
+    """model: one of MODELS; steps: of the optimiser, or more where `epochs` passes over the samples
+    take more; batch: samples a step; rate: the peak."""
 
     model: str = "cnn"
     steps: int = 500
+    epochs: float = 0.0
     batch: int = 32
     rate: float = 3e-3
     weight_decay: float = 1e-2
+
+    def steps_for(self, samples: int) -> int:
+        """Optimiser steps of a run on so many samples."""
+        return max(self.steps, math.ceil(self.epochs * samples / self.batch))
+
+
+def accuracy_on(dataset: Dataset, indices: np.ndarray, recipe: Recipe, seed: int) -> float:
+    """Accuracy on the test part of a data set after training on these of its samples."""
+    if dataset.x_test is None or dataset.y_test is None:
+        raise TrainingError(f"{dataset.source} holds no test part: add x_test and y_test to train")
+    classes = dataset.classes
+    return train_and_test(
+        recipe,
+        dataset.x_train[indices],
+        np.searchsorted(classes, dataset.y_train[indices]),
+        dataset.x_test,
+        np.searchsorted(classes, dataset.y_test),
+        len(classes),
+        seed,
+    )
+
+
+def train_on_cluster(
+    dataset: Dataset, indices: np.ndarray, recipe: Recipe, seed: int
+) -> dict[str, Any]:
+    """A run as a piece of work of host.cluster: accuracy, steps taken, processor seconds."""
+    with WHOLE_PROCESS:
+        began = time.process_time()
+        accuracy = accuracy_on(dataset, indices, recipe, seed)
+        return {
+            "accuracy": accuracy,
+            "steps": recipe.steps_for(len(indices)),
+            "processor_seconds": time.process_time() - began,
+        }
 
 
 def train_and_test(
@@ -71,15 +112,16 @@ def _train(
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay
     )
-    warm = max(1, recipe.steps // 10)
+    steps = recipe.steps_for(len(x_train))
+    warm = max(1, steps // 10)
     draw = np.random.default_rng(seed)
     order = np.zeros(0, np.int64)
     loss_function = nn.CrossEntropyLoss()
-    for step in range(recipe.steps):
+    for step in range(steps):
         while len(order) < recipe.batch:
             order = np.concatenate([order, draw.permutation(len(x_train))])
         batch, order = order[: recipe.batch], order[recipe.batch :]
-        phase = (step - warm) / max(1, recipe.steps - warm)
+        phase = (step - warm) / max(1, steps - warm)
         share = (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * phase))
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * share
@@ -92,7 +134,7 @@ def _train(
 def _accuracy(model: nn.Module, x_test: np.ndarray, y_test: np.ndarray) -> float:
     model.eval()
     right = 0
-    with torch.no_grad():
+    with torch.inference_mode():
         for start in range(0, len(x_test), TEST_BATCH):
             logits = model(_scaled(x_test[start : start + TEST_BATCH]))
             guess = logits.argmax(1).numpy()

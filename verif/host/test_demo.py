@@ -57,14 +57,14 @@ def test_all_files_and_figures(
     assert len(seen) == 10 and sum(seen) == 1352
     names = {path.name for path in (tmp_path / "demo").iterdir()}
     assert names == {
-        "selection-drop0-seed1.json",
-        "selection-drop25-seed1.json",
+        "selection-medoid-seed1.json",
+        "selection-grid-seed1.json",
         "hardware.json",
         "results.json",
         "report.html",
     }
     assert f"{_values(seen):,} values compared, 0 mismatches" in result.stdout
-    made = json.loads((tmp_path / "demo" / "selection-drop0-seed1.json").read_text())
+    made = json.loads((tmp_path / "demo" / "selection-medoid-seed1.json").read_text())
     assert made["parameters"]["backend"] == "rtl" and made["parameters"]["preset"] == "edge"
     hardware = json.loads((tmp_path / "demo" / "hardware.json").read_text())
     assert hardware["counters"]["cycles"] == 1000 and not any(hardware["mismatches"].values())

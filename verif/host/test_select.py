@@ -12,7 +12,7 @@ from golden.desne import Parameters, run_tile
 from golden.desne.reduce import make_table
 from host import datasets
 from host.errors import SelectionError
-from host.selection import Options, default_perplexity, repeat_options, select
+from host.selection import Options, default_perplexity, default_spread, repeat_options, select
 from host.selection_file import read_selection
 from verif.host.conftest import CLASSES, PER_CLASS, nms, one_sentence, save
 
@@ -27,7 +27,7 @@ def test_command_writes_what_the_golden_model_chooses(tmp_path: Path, small: Pat
     for label in CLASSES:
         members = np.flatnonzero(dataset.y_train == label)
         samples = dataset.x_train[members].reshape(PER_CLASS, 64)
-        parameters = Parameters(perplexity=PER_CLASS / 3)
+        parameters = Parameters(perplexity=PER_CLASS / 3, rule="medoid", drop=0, spread=64)
         chosen = run_tile(samples, make_table((8, 8), 64, 1), parameters, PER_CLASS // 5).chosen
         expected += members[chosen].tolist()
     assert document["indices"] == sorted(expected)
@@ -43,7 +43,7 @@ def test_command_writes_what_the_golden_model_chooses(tmp_path: Path, small: Pat
     [
         {"keep": 0.1},
         {"keep": 0.37, "rule": "grid", "drop": 0.0, "seed": 9},
-        {"keep": 0.5, "rule": "medoid", "drop": 0.5, "tile": 13, "iterations": 10},
+        {"keep": 0.5, "rule": "medoid", "drop": 0.5, "spread": 200, "tile": 13, "iterations": 10},
         {"keep": 0.3, "limit": 11, "features": 16, "perplexity": 2.5, "neighbours": 5},
         {"keep": 1.0, "tiles": "all", "tile": 7},
     ],
@@ -95,6 +95,19 @@ def _umask() -> int:
 )
 def test_default_perplexity(smallest: int, neighbours: int, expected: float) -> None:
     assert default_perplexity(smallest, neighbours) == expected
+
+
+@pytest.mark.parametrize(
+    "budget, expected", [(1, 64), (16, 64), (25, 80), (100, 160), (144, 192), (10_000, 192)]
+)
+def test_default_spread_grows_with_the_budget(budget: int, expected: int) -> None:
+    assert default_spread(budget) == expected
+
+
+def test_spread_is_that_of_the_average_class(small: Path) -> None:
+    dataset = datasets.load(str(small))
+    made = select(dataset, Options(keep=0.6)).document["parameters"]  # 24 of each 40
+    assert (made["spread"], made["spread_given"]) == (round(16 * 24**0.5), False)
 
 
 def test_tiles_of_one_and_two_samples(tmp_path: Path) -> None:

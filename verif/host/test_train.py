@@ -77,7 +77,7 @@ def test_random_is_balanced_new_every_run_and_from_the_same_pool(small: Path) ->
 
 
 def test_command_prints_and_writes(tmp_path: Path, small: Path) -> None:
-    curve = _made(tmp_path / "c.json", small)
+    curve = _made(tmp_path / "c.json", small, rule="curve")
     medoid = _made(tmp_path / "m.json", small, rule="medoid")
     out = tmp_path / "r.json"
     result = nms(
