@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Facility location: the samples that together are most similar to all others.
 
-Our own, because submodlib has no wheel for Python 3.13 and apricot took twenty times as long.
+Our own, because submodlib has no wheel for Python 3.13 and brings pandas, and apricot brings a test
+runner that nobody keeps.
 """
 
 import heapq
