@@ -167,7 +167,7 @@ def product_signed(bench: Bench) -> None:
 @proof(
     "Exp2, all 8192 inputs",
     "2^-t of docs/numerics.md, rounded to nearest",
-    Broken("hw.arith.exp2", "self.w.eq((value_3 + 1)[1:])", "self.w.eq(value_3[1:])"),
+    Broken("hw.arith.exp2", "(value_3 + 1)[1", "(value_3 + 0)[1"),
 )
 def power_of_two(bench: Bench) -> None:
     block = bench.block(Exp2())
@@ -224,7 +224,7 @@ def logarithm(bench: Bench) -> None:
 @proof(
     "Reciprocal, 10 bits, P = 8, all inputs",
     "1/x of docs/numerics.md",
-    Broken("hw.arith.reciprocal", "(difference + (1 << shift - 1))[shift:]", "difference[shift:]"),
+    Broken("hw.arith.reciprocal", "(difference + (1 << shift - 1))", "(difference + 0)"),
 )
 def reciprocal(bench: Bench) -> None:
     block = bench.block(Reciprocal(10, 8))

@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Mux, Signal
 from hw.bus.gearbox import Gearbox
 from hw.bus.packer import Packer
 from hw.config import PRESETS
+from hw.sgmac.relay import Relay
 from hw.sgmac.words import Words
 from hw.stream import CreditQueue
 from verif.formal.bench import Bench
@@ -61,12 +62,13 @@ def credit_queue_5(bench: Bench) -> None:
     "Words, 64 bits",
     "word i of a run is word i of its beats; so many as asked for, the last one marked",
     Broken("hw.sgmac.words", "beat.eq(beat >> WORD_BITS)", "beat.eq(beat)"),
-    Broken("hw.sgmac.words", "self.last.eq(missing == 1)", "self.last.eq(missing == 2)"),
+    Broken("hw.sgmac.words", "self.last.eq(missing == 2)", "self.last.eq(missing == 1)"),
 )
 def words_of_beats(bench: Bench) -> None:
     m, block = bench.m, bench.block(Words(64, 15))
     taken = bench.source(block.beats, "beats")
     m.d.comb += [block.start.eq(bench.free(1, "start")), block.count.eq(bench.free(4, "count"))]
+    bench.suppose(block.count != 0)
     beats, word, count = Signal(5), Signal(5), Signal(4)
     position = bench.constant(4)
     value = Signal(2, reset_less=True)
@@ -159,3 +161,15 @@ def gearbox_bytes(bench: Bench) -> None:
         bench.claim(~here | (there & (byte == value)), "a byte is not in its place")
         behind = block.bytes.valid & (lane >= size)
         bench.claim(~behind | (byte == 0), "no zero behind a sample")
+
+
+@proof(
+    "Relay",
+    "in order, none lost; stream rules",
+    Broken("hw.sgmac.relay", "with m.If(~spared):", "with m.If(1):"),
+)
+def relay(bench: Bench) -> None:
+    block = bench.block(Relay(2))
+    taken = bench.source(block.input, "input")
+    given = bench.sink(block.output, "output")
+    bench.in_order(taken, block.input.payload, given, block.output.payload, 2, "beat")

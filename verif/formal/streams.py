@@ -113,7 +113,11 @@ def stream_schedule(bench: Bench) -> None:
     surrounded(bench, Schedule(TINY.channels, TINY.data_width))
 
 
-@proof("Deal, tiny", RULES, Broken("hw.sgmac.deal", "self.data.ready & beat.last)", "beat.last)"))
+@proof(
+    "Deal, tiny",
+    RULES,
+    Broken("hw.sgmac.deal", "(data.valid & data.ready & beat.last)", "(data.valid & beat.last)"),
+)
 def stream_deal(bench: Bench) -> None:
     surrounded(bench, Deal(TINY))
 

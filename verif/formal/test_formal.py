@@ -2,17 +2,19 @@
 """The proofs' machinery: it proves what holds, refutes what does not, and knows which is which."""
 
 import dataclasses
+from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
-from verif.formal import queues  # registers its proofs
-from verif.formal.__main__ import Outcome, decide_apart, run
+from verif.formal.__main__ import MODULES, Outcome, decide_apart, run
 from verif.formal.broken import Broken
 from verif.formal.proof import PROOFS
 from verif.formal.solver import FormalError, replay
 
-assert queues
+for module in MODULES:
+    import_module(module)  # registers its proofs
 SOLVER = pytest.mark.skipif(
     find_spec("pyosys") is None, reason="pyosys is not there: pip install -e .[formal]"
 )
@@ -51,3 +53,11 @@ def test_depth(tmp_path):
 def test_a_patch_must_fit_once(tmp_path):
     with pytest.raises(FormalError, match=r"0 times in hw\.stream"):
         decide_apart(PROOF, tmp_path, Broken("hw.stream", "no such text", ""))
+
+
+@pytest.mark.parametrize("name", PROOFS)
+def test_variants_fit_the_source(name):
+    for broken in PROOFS[name].broken:
+        source = Path(find_spec(broken.module).origin).read_text(encoding="utf-8")
+        assert source.count(broken.old) == 1, f"mend the variant of {name}: {broken}"
+        assert broken.new != broken.old
