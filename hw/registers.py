@@ -155,8 +155,8 @@ def _job() -> list[Register]:
         ("iterations", "of the descent", {"reset": 50}),
         ("seed", "first state of the random register; its low 16 bits are the phase", {"reset": 1}),
         ("budget", "samples to choose, at most n", {}),
-        ("rule", "how the budget is spent", {"values": names_of(Rule)}),
-        ("drop", "quarters of the samples that cannot be chosen, 0..2", {"reset": 1}),
+        ("rule", "how the budget is spent", {"values": names_of(Rule), "reset": Rule.MEDOID.value}),
+        ("drop", "quarters of the samples that cannot be chosen, 0..2", {}),
         ("spread", "how far from the medoid, 0..256", {"reset": 128}),
     ]
     packed = {

@@ -7,6 +7,8 @@ from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.pipeline import delayed
+
 FRACTION_BITS = 8
 """Fraction bits of t, and address bits of the table."""
 
@@ -76,5 +78,5 @@ class Exp2(wiring.Component):
         value_3 = Signal(18, reset_less=True)
         m.d.sync += value_3.eq(value_2 >> shift_2)
         # cycle 4: round half up
-        m.d.sync += self.w.eq((value_3 + 1)[1:])
+        m.d.comb += self.w.eq(delayed(m, (value_3 + 1)[1 : 1 + len(self.w)], 1, "w"))
         return m

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arith.normalise import Normalise
 from hw.config import width_for
+from hw.pipeline import delayed
 
 FRACTION_BITS = 16
 """Fraction bits of the result."""
@@ -127,5 +128,6 @@ class Log2(wiring.Component):
             product_5.eq((entry_4.step * remainder_4)[REMAINDER_BITS:]),
         ]
         # cycle 6: add
-        m.d.sync += self.log2.eq((base_5 + product_5)[GUARD_BITS:])
+        total = (base_5 + product_5)[GUARD_BITS:][: len(self.log2)]
+        m.d.comb += self.log2.eq(delayed(m, total, 1, "sum"))
         return m

@@ -66,7 +66,11 @@ class Multiply(wiring.Component):
         for left in _cuts(self.left_width):
             for right in _cuts(self.right_width):
                 a, b = self.left[left], self.right[right]
-                partial = Signal(len(a) + len(b), name=f"partial_{left.start}_{right.start}")
+                partial = Signal(
+                    len(a) + len(b),
+                    name=f"partial_{left.start}_{right.start}",
+                    reset_less=True,
+                )
                 m.d.sync += partial.eq(a * b)
                 terms.append((partial, left.start + right.start))
         # one cycle a level: a balanced tree
@@ -75,7 +79,7 @@ class Multiply(wiring.Component):
             level += 1
             sums = []
             for number, pair in enumerate(zip(terms[::2], [*terms[1::2], None], strict=False)):
-                total = Signal(len(self.product), name=f"sum_{level}_{number}")
+                total = Signal(len(self.product), name=f"sum_{level}_{number}", reset_less=True)
                 placed = [Cat(Const(0, place), value) for value, place in filter(None, pair)]
                 m.d.sync += total.eq(sum(placed))
                 sums.append((total, 0))

@@ -6,6 +6,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.config import width_for
+from hw.pipeline import delayed
 
 
 def leading_one(x: Value) -> Value:
@@ -69,5 +70,8 @@ class Normalise(wiring.Component):
         # cycle 1: shift the leading one out at the top
         below = (x_0 << (self.width - 1 - exponent_0)[: len(exponent_0)])[: self.width - 1]
         padded = Cat(Const(0, self.bits), below)
-        m.d.sync += [self.exponent.eq(exponent_0), self.fraction.eq(padded[-self.bits :])]
+        m.d.comb += [
+            self.exponent.eq(delayed(m, exponent_0, 1, "exponent")),
+            self.fraction.eq(delayed(m, padded[-self.bits :], 1, "fraction")),
+        ]
         return m

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arith.normalise import Normalise
 from hw.config import width_for
+from hw.pipeline import delayed
 
 GUARD_BITS = 2
 """Fraction bits of the table beyond those of the mantissa."""
@@ -121,8 +122,9 @@ class Reciprocal(wiring.Component):
         # cycle 6: subtract and round; the difference is never negative
         difference = Cat(Const(0, remainder_bits), value_5) - product_5
         shift = remainder_bits + GUARD_BITS
-        m.d.sync += [
-            self.mantissa.eq((difference + (1 << shift - 1))[shift:]),
-            self.exponent.eq(exponent_5),
+        rounded = (difference + (1 << shift - 1))[shift : shift + len(self.mantissa)]
+        m.d.comb += [
+            self.mantissa.eq(delayed(m, rounded, 1, "rounded")),
+            self.exponent.eq(delayed(m, exponent_5, 1, "exponent")),
         ]
         return m

@@ -138,11 +138,12 @@ class AffinityLane(wiring.Component):
 
         # cycle 0: choose the row
         octave = Signal(OCTAVE_WIDTH, reset_less=True)
-        m.d.sync += [
-            exponent.left.eq(Array(self.delta)[self.tag.group]),
-            exponent.right.eq(Array(self.mantissa)[self.tag.group]),
-            octave.eq(Array(self.octave)[self.tag.group]),
+        chosen = [Array(of)[self.tag.group] for of in (self.delta, self.mantissa)]
+        m.d.comb += [
+            exponent.left.eq(delayed(m, chosen[0], 1, "delta")),
+            exponent.right.eq(delayed(m, chosen[1], 1, "mantissa")),
         ]
+        m.d.sync += octave.eq(Array(self.octave)[self.tag.group])
         # multiply, then shift by whole bytes, then by single bits, then saturate
         octave = delayed(m, octave, exponent.latency, "octave")
         coarse = Signal(len(exponent.product) - LEAST_SHIFT, reset_less=True)
@@ -159,17 +160,19 @@ class AffinityLane(wiring.Component):
         cycle = 1 + exponent.latency + 3 + Exp2.latency
         # w meets its t, or the scale of its row
         exponents = delayed(m, t, Exp2.latency, "t")
-        m.d.sync += [
-            product.left.eq(exp2.w),
-            product.right.eq(
-                Mux(tags[cycle].weigh, Array(self.scale)[tags[cycle].group], exponents)
-            ),
+        factor = Mux(tags[cycle].weigh, Array(self.scale)[tags[cycle].group], exponents)
+        m.d.comb += [
+            product.left.eq(delayed(m, exp2.w, 1, "affinity")),
+            product.right.eq(delayed(m, factor, 1, "factor")),
         ]
         w = delayed(m, exp2.w, 1 + product.latency, "w")
         cycle += 1 + product.latency
         tag = tags[cycle]
         # sums of the row
-        total, moment = Signal.like(self.total), Signal.like(self.moment)
+        total = Signal.like(self.total, reset_less=True)
+        moment = Signal.like(self.moment, reset_less=True)
+        row_total = Signal.like(self.total, reset_less=True)
+        row_moment = Signal.like(self.moment, reset_less=True)
         with m.If(tag.valid):
             m.d.sync += [
                 total.eq(Mux(tag.first, 0, total) + w),
@@ -181,8 +184,13 @@ class AffinityLane(wiring.Component):
         cycle += 1
         tag = tags[cycle]
         with m.If(tag.valid & tag.last & ~tag.weigh):
-            m.d.sync += [self.total.eq(total), self.moment.eq(moment)]
-        m.d.sync += self.weight.eq(saturate((shifted + 1) >> 1, 0, (1 << WEIGHT_WIDTH) - 1))
+            m.d.sync += [row_total.eq(total), row_moment.eq(moment)]
+        weight = saturate((shifted + 1) >> 1, 0, (1 << WEIGHT_WIDTH) - 1)[:WEIGHT_WIDTH]
+        m.d.comb += [
+            self.total.eq(row_total),
+            self.moment.eq(row_moment),
+            self.weight.eq(delayed(m, weight, 1, "weight")),
+        ]
         tag = tags[cycle + 1]
         assert cycle + 1 == self.latency
         m.d.comb += [

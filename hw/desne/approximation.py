@@ -104,7 +104,8 @@ class Approximation(wiring.Component):
         feed = self.sums | (lane != 0)
         with m.If(feed):
             m.d.sync += lane.eq(Mux(lane == self.lanes - 1, 0, lane + 1))
-        total, moment = Signal.like(test.total), Signal.like(test.moment)
+        total = Signal.like(test.total, reset_less=True)
+        moment = Signal.like(test.moment, reset_less=True)
         m.d.sync += [
             total.eq(Array(self.total)[lane]),
             moment.eq(Array(self.moment)[lane]),
@@ -116,7 +117,9 @@ class Approximation(wiring.Component):
         row = Signal(range(config.rows))
         next_bit = Signal(config.code_width, init=1 << config.code_width - 1)
         trials = Array(Signal(config.code_width, name=f"trial_{r}") for r in range(config.rows))
-        kept_totals = Array(Signal(len(total), name=f"kept_total_{r}") for r in range(config.rows))
+        kept_totals = Array(
+            Signal(len(total), name=f"kept_total_{r}", reset_less=True) for r in range(config.rows)
+        )
         codes = Array(self.code)
         first, last_row = Signal(), Signal()
         code, kept_total = Signal(config.code_width), Signal(len(total))
@@ -129,7 +132,7 @@ class Approximation(wiring.Component):
         ]
         group_end = Array((r + 1) % self.lanes == 0 for r in range(config.rows))[row]
         next_row = Signal.like(row)
-        next_trial, next_total = Signal.like(code), Signal.like(total)
+        next_trial, next_total = (Signal.like(one, reset_less=True) for one in (code, total))
         follow = Signal()
         m.d.sync += [
             follow.eq(decide),

@@ -137,5 +137,6 @@ class Attraction(wiring.Component):
         ]
         given = data.View(sums, delayed(m, read.data, 1, "given"))
         for axis in ("x", "y"):
-            m.d.sync += self.force[axis].eq(given[axis] - taken.total[axis])
+            force = delayed(m, given[axis] - taken.total[axis], 1, f"force_{axis}")
+            m.d.comb += self.force[axis].eq(force)
         return m

@@ -242,7 +242,7 @@ class BetaSearch(wiring.Component):
         # ---- lanes: lane e serves rows e, E + e, ...
         tag_1 = Signal.like(tag)
         m.d.sync += tag_1.eq(tag)
-        held = Signal(weights_shape)
+        held = Signal(weights_shape, reset_less=True)
         for e in range(lanes):
             m.submodules[f"lane_{e}"] = lane = AffinityLane(config, groups)
             m.d.comb += lane.tag.eq(tag_1)

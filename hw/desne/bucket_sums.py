@@ -112,7 +112,10 @@ class BucketSums(wiring.Component):
             m.d.sync += [filling.eq(0), emptying.eq(0), full.eq(0), row.eq(0)]
 
         # cycle 0: read, add and write, or read and clear
-        level = [[Signal(lane_sum, name=f"sum_{lane}_{b}") for b in banks] for lane in lanes]
+        level = [
+            [Signal(lane_sum, name=f"sum_{lane}_{b}", reset_less=True) for b in banks]
+            for lane in lanes
+        ]
         for lane in lanes:
             named = self.values[lane]
             bank, target = named.bucket[:bank_bits], named.bucket[bank_bits:]

@@ -63,12 +63,12 @@ class Histogram(wiring.Component):
 
         # cycle 1: the memory answers; is an operation on the same bin still under way?
         add1, scan1 = Signal(), Signal()
-        digit1 = Signal(self.digit_width)
+        digit1 = Signal(self.digit_width, reset_less=True)
         m.d.sync += [add1.eq(self.add), scan1.eq(self.scan), digit1.eq(self.digit)]
         add2, scan2 = Signal(), Signal()
-        digit2 = Signal(self.digit_width)
+        digit2 = Signal(self.digit_width, reset_less=True)
         written = Signal()
-        digit3 = Signal(self.digit_width)
+        digit3 = Signal(self.digit_width, reset_less=True)
         after_last, after_older = Signal(), Signal()
         m.d.sync += [
             add2.eq(add1),
@@ -79,7 +79,8 @@ class Histogram(wiring.Component):
         ]
 
         # cycle 2: the new value goes to the memory and is kept for the next two operations
-        data2, value, last, older = (Signal(shape) for _ in range(4))
+        value = Signal(shape)
+        data2, last, older = (Signal(shape, reset_less=True) for _ in range(3))
         m.d.sync += data2.eq(read.data)
         m.d.comb += [
             value.eq(Mux(after_last, last, Mux(after_older, older, data2))),

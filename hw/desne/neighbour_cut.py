@@ -114,7 +114,7 @@ class NeighbourCut(wiring.Component):
                 ]
         # cycle 1: into the store, the minimum and the histogram
         arrived_last = Signal()
-        arrived = Signal(row_shape)
+        arrived = Signal(row_shape, reset_less=True)
         arrived_self = Signal(config.rows)
         m.d.sync += [
             control.arrive.eq(accept),
@@ -203,7 +203,7 @@ class NeighbourCut(wiring.Component):
 
         # cycle 1: the memories answer; cycle 2: registers behind them; cycles 3 and 4: RowSelect
         own = delayed(m, Cat(work_relative == r for r in rows), 2, "self")
-        stored = Signal(row_shape)
+        stored = Signal(row_shape, reset_less=True)
         m.d.sync += [
             stored.eq(read.data),
             self.index.eq(delayed(m, step[: config.index_width], 3, "index")),

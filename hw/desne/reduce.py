@@ -121,6 +121,8 @@ class Reduce(wiring.Component):
         # cycle 0: a beat is taken, the table asked. Cycle 1: the sign
         taken_1, end_1 = Signal(), Signal()
         values_1 = Signal(self.bytes.payload.shape(), reset_less=True)
+        values_2 = Signal(sums.values.shape(), reset_less=True)
+        m.d.comb += sums.values.eq(values_2)
         with m.If(advance):
             m.d.sync += [
                 Cat(taken_1, end_1).eq(Cat(taken, taken & at_end)),
@@ -128,7 +130,7 @@ class Reduce(wiring.Component):
                 Cat(add, end).eq(Cat(taken_1, end_1)),
             ]
             for lane in lanes:
-                entry_1, value_2 = entry.data[lane], sums.values[lane]
+                entry_1, value_2 = entry.data[lane], values_2[lane]
                 m.d.sync += [
                     value_2.bucket.eq(entry_1.bucket),
                     value_2.value.eq(Mux(entry_1.sign, -values_1[lane], values_1[lane])),

@@ -106,8 +106,10 @@ class RepulsionLane(wiring.Component):
                 total.force[axis].eq(Mux(self.first, 0, total.force[axis]) + push),
             ]
         summand = delayed(m, q, 3, "q")
+        result = Signal.like(self.result, reset_less=True)
         m.d.sync += [
             total.similarity.eq(Mux(self.first, 0, total.similarity) + summand),
-            self.result.eq(Mux(self.capture, total, self.behind)),
+            result.eq(Mux(self.capture, total, self.behind)),
         ]
+        m.d.comb += self.result.eq(result)
         return m

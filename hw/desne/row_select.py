@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.config import Configuration, width_for
 from hw.desne.histogram import Histogram, RankScan
+from hw.pipeline import delayed
 
 __all__ = ["RowSelect", "control_word", "digit_widths", "kept_entry"]
 
@@ -108,7 +109,9 @@ class RowSelect(wiring.Component):
         digits = data.StructLayout({"low": widths[2], "middle": widths[1], "high": widths[0]})
 
         # the minimum of the arriving row; the sample itself counts as infinitely far
-        minima = Array(Signal(config.distance_width, name=f"minimum_{b}") for b in range(2))
+        minima = Array(
+            Signal(config.distance_width, name=f"minimum_{b}", reset_less=True) for b in range(2)
+        )
         candidate = Signal(config.distance_width, reset_less=True)
         arrives, first, bank = Signal(), Signal(), Signal()
         m.d.sync += [
@@ -120,9 +123,9 @@ class RowSelect(wiring.Component):
             m.d.sync += minima[bank].eq(candidate)
 
         # counting passes: of the distances that begin with the digits found, the next digit
-        threshold = Signal(digits)
+        threshold = Signal(digits, reset_less=True)
         distance = data.View(digits, self.stored)
-        add, digit = Signal(), Signal(widths[0])
+        add, digit = Signal(), Signal(widths[0], reset_less=True)
         second = control.phase == 1
         m.d.sync += [
             digit.eq(Mux(second, distance.middle, distance.low)),
@@ -163,7 +166,7 @@ class RowSelect(wiring.Component):
         # last pass, cycle 0: compare
         minimum = minima[control.work_bank]
         usable, below, same = Signal(), Signal(), Signal()
-        delta = Signal(config.distance_width)
+        delta = Signal(config.distance_width, reset_less=True)
         m.d.sync += [
             usable.eq(control.select & ~self.stored_self),
             below.eq(self.stored < threshold.as_value()),
@@ -186,6 +189,6 @@ class RowSelect(wiring.Component):
         m.d.sync += [
             self.kept.write.eq(keep),
             self.kept.position.eq(position),
-            self.kept.delta.eq(delta),
         ]
+        m.d.comb += self.kept.delta.eq(delayed(m, delta, 1, "delta"))
         return m

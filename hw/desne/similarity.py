@@ -67,5 +67,6 @@ class Similarity(wiring.Component):
         # last two: round_shift, with one bit below the result in between; x >= 2^12
         shift = (reciprocal.exponent - SIMILARITY_BITS)[:4]
         half = Signal(SIMILARITY_BITS + 2, reset_less=True)
-        m.d.sync += [half.eq((reciprocal.mantissa << 1) >> shift), self.q.eq((half + 1) >> 1)]
+        m.d.sync += half.eq((reciprocal.mantissa << 1) >> shift)
+        m.d.comb += self.q.eq(delayed(m, ((half + 1) >> 1)[: len(self.q)], 1, "q"))
         return m
