@@ -7,9 +7,10 @@ shared by the process holds WHOLE_PROCESS, so that a worker with several threads
 """
 
 import logging
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, current_thread, main_thread
 from typing import Any
 
 from distributed import Client, LocalCluster, as_completed
@@ -53,6 +54,27 @@ class Cluster:
             yield self._keys.pop(future), future.result()
 
 
+def check_processes(scheduler: str | None, jobs: int | None) -> None:
+    """UserError where they make no sense; before any work."""
+    if jobs is not None and jobs < 1:
+        raise UserError(f"jobs {jobs} must be at least 1")
+    if jobs is not None and scheduler is not None:
+        raise UserError("--jobs is for this machine: leave it out with --scheduler")
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Processes started meanwhile never see Ctrl-C: this one sees it and ends them, quietly."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def connected(scheduler: str | None = None, jobs: int | None = None) -> Iterator[Cluster]:
     """A cluster: that of the scheduler at this address, or `jobs` processes (None: one a core).
@@ -76,13 +98,15 @@ def connected(scheduler: str | None = None, jobs: int | None = None) -> Iterator
             yield Cluster(client)
         return
     workers = jobs or available_cores()
-    local = LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        processes=workers > 1,
-        memory_limit=None,
-        dashboard_address=None,  # pyright: ignore[reportArgumentType]
-        silence_logs=logging.ERROR,
-    )
+    logging.getLogger("tornado.application").setLevel(logging.CRITICAL)  # Dask's words at Ctrl-C
+    with _interrupts_ignored():
+        local = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=workers > 1,
+            memory_limit=None,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.ERROR,
+        )
     with local, Client(local) as client:
         yield Cluster(client)

@@ -58,6 +58,19 @@ Limit = Annotated[
     typer.Option(metavar="PER_CLASS", help="Use only the first samples of each class."),
 ]
 Jobs = Annotated[int | None, typer.Option(help="Tiles at a time.", show_default="all cores")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="A Dask scheduler (started with 'dask scheduler'), whose workers ('dask worker "
+        "ADDRESS --nthreads 1') do the work.",
+        show_default="processes of this machine",
+    ),
+]
+Processes = Annotated[
+    int | None,
+    typer.Option(help="Processes of this machine, one thread each.", show_default="all cores"),
+]
 Ratio = Annotated[
     float, typer.Option(help="Most convolution weights updated a step, as a share of all.")
 ]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from host.commands import options as given
 from host.commands.train import require_torch
@@ -71,19 +72,8 @@ def study(
     all_data: Annotated[
         bool, typer.Option(help="Also train on all samples, as a bound to compare with.")
     ] = True,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="A Dask scheduler (started with 'dask scheduler'), whose workers ('dask worker "
-            "ADDRESS --nthreads 1') do the work.",
-            show_default="processes of this machine",
-        ),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(help="Processes of this machine, one thread each.", show_default="all cores"),
-    ] = None,
+    scheduler: given.Scheduler = None,
+    jobs: given.Processes = None,
 ) -> None:
     """Compare ways to choose samples: every selector, share, seed and model under one recipe.
 
@@ -100,6 +90,7 @@ def study(
     with one_sentence():
         require_torch()
         from host import datasets
+        from host.cluster import check_processes
         from host.console import console, work_progress
         from host.files import write_whole
         from host.selectors import BASELINES, DESNE
@@ -111,10 +102,7 @@ def study(
         from host.study.tables import grids, runs_csv, summary_csv
         from host.trainer.training import Recipe
 
-        if jobs is not None and jobs < 1:
-            raise UserError(f"jobs {jobs} must be at least 1")
-        if jobs is not None and scheduler is not None:
-            raise UserError("--jobs is for this machine: leave it out with --scheduler")
+        check_processes(scheduler, jobs)
         dataset = datasets.load(data)
         made = make_study(
             dataset,
@@ -128,8 +116,13 @@ def study(
         )
         store = Store(out, dataset, made)
         store.open()
-        with work_progress("Selecting and training") as (on_start, on_piece):
-            execute(dataset, made, store, scheduler, jobs, on_start, on_piece)
+        try:
+            with work_progress("Selecting and training") as (on_start, on_piece):
+                execute(dataset, made, store, scheduler, jobs, on_start, on_piece)
+        except KeyboardInterrupt:
+            text = f"Broken off. What was done is in {out}: the same command goes on there."
+            Console(stderr=True).print(text, highlight=False, soft_wrap=True)
+            raise
         summary = summarise(made, store)
         tables = grids(dataset.name, made, summary)
         text = "\n".join(grid.markdown() for grid in tables)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from host.commands.options import SOURCE
+from host.commands.options import SOURCE, Processes, Scheduler
 from host.errors import TrainingError, one_sentence
 
 
@@ -35,7 +35,8 @@ def train(
         int, typer.Option(help="Optimiser steps of every run, however many samples it trains on.")
     ] = 500,
     batch: Annotated[int, typer.Option(help="Samples in a step.")] = 32,
-    jobs: Annotated[int | None, typer.Option(help="Processes.", show_default="all cores")] = None,
+    scheduler: Scheduler = None,
+    jobs: Processes = None,
     out: Annotated[
         Path | None, typer.Option(help="The results are also written here as JSON.")
     ] = None,
@@ -51,19 +52,21 @@ def train(
     with one_sentence():
         require_torch()
         from host import datasets
+        from host.cluster import check_processes
         from host.console import print_results, work_progress
         from host.files import as_json, check_writable, write_whole
         from host.selection_file import read_selection
         from host.trainer.comparison import compare
         from host.trainer.training import Recipe
 
+        check_processes(scheduler, jobs)
         if out is not None:
             check_writable(out)
         dataset = datasets.load(data)
         selections = [read_selection(path, dataset) for path in selection]
         recipe = Recipe(model=model, steps=steps, batch=batch)
         with work_progress("Training and testing") as (on_start, on_run):
-            results = compare(dataset, selections, recipe, seeds, jobs, on_start, on_run)
+            results = compare(dataset, selections, recipe, seeds, jobs, on_start, on_run, scheduler)
         if out is not None:
             write_whole(out, as_json(results))
         print_results(results, out)

@@ -38,14 +38,15 @@ Choose = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 @dataclass(frozen=True)
 class Baseline:
     """choose: positions in the features of a class, or of a tile of it with at most `tile`
-    samples (None: no limit)."""
+    samples (None: no limit). looks: whether it reads the features."""
 
     choose: Choose
     tile: int | None = None
+    looks: bool = True
 
 
 BASELINES = {
-    RANDOM: Baseline(baselines.random),
+    RANDOM: Baseline(baselines.random, looks=False),
     "k-means": Baseline(baselines.k_means),
     "k-center": Baseline(baselines.k_center),
     "herding": Baseline(baselines.herding),
@@ -163,8 +164,10 @@ def _choose(baseline: Baseline, dataset: Dataset, options: Options) -> np.ndarra
         tile = baseline.tile or max(2, len(indices))
         for part, share in plan_class(indices, int(budget), tile, options.seed, label, True):
             generator = np.random.default_rng([options.seed, int(label) % (1 << 64), int(part[0])])
-            samples = reduce(dataset.x_train[part].reshape(len(part), -1), table)
-            parts.append(part[baseline.choose(samples, share, generator)])
+            features = np.empty((len(part), 0), np.uint8)
+            if baseline.looks:
+                features = reduce(dataset.x_train[part].reshape(len(part), -1), table)
+            parts.append(part[baseline.choose(features, share, generator)])
     return np.sort(np.concatenate(parts))
 
 

@@ -15,6 +15,8 @@ DESNE_COLOURS = ("#c2410c", "#e08a3c", "#8c1d40", "#d4a017", "#a0522d")
 OTHER_COLOURS = ("#2f6f9f", "#3f8f4f", "#7a5ea8", "#1d8f98", "#5f6b73")
 MARKS = "os^Dv"
 INK = "#1f2933"
+LINEAR = 5
+TICKS = (-80, -40, -20, -10, *range(-LINEAR, LINEAR + 1), 10, 20, 40, 80)
 
 
 def difference_plot(summary: Summary) -> bytes:
@@ -43,11 +45,17 @@ def difference_plot(summary: Summary) -> bytes:
         axes.set_xticks(shares)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_yscale("symlog", linthresh=LINEAR, linscale=2)  # a bad rival hides nothing
+        low, high = axes.get_ylim()
+        axes.set_yticks([tick for tick in TICKS if low <= tick <= high])
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda points, _: f"{points:+g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.grid(color="#e3e8ee")
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(model, color=INK)
         axes.set_xlabel("samples kept, per cent")
-    panels[0].set_ylabel(f"accuracy minus {RANDOM}, points")
+    text = f"accuracy minus {RANDOM}, points (logarithmic beyond {LINEAR})"
+    panels[0].set_ylabel(text)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, fontsize=8)
     stream = io.BytesIO()
@@ -65,4 +73,7 @@ def _line(
     axes.plot(
         shares, middle, style, color=colour, linewidth=width, marker=mark, markersize=4, label=name
     )
-    axes.fill_between(shares, middle - half, middle + half, color=colour, alpha=0.1, linewidth=0)
+    if len(shares) == 1:
+        axes.errorbar(shares, middle, half, color=colour, linewidth=width, capsize=3)
+    alpha = 0.16 if style == "-" else 0.06
+    axes.fill_between(shares, middle - half, middle + half, color=colour, alpha=alpha, linewidth=0)

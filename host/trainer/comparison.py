@@ -101,6 +101,12 @@ def _check(
 
 def _groups(selections: Sequence[SelectionFile]) -> dict[str, list[SelectionFile]]:
     """The selections by how they were made, under a name that says what sets the ways apart."""
+    for part in selections:
+        if "rule" not in part.document["parameters"]:
+            name = part.document.get("selector", {}).get("name")
+            raise TrainingError(
+                f"a selection was made by {name} and not by nms select: compare it with nms study"
+            )
     ways = [{name: part.document["parameters"][name] for name in WAYS} for part in selections]
     differing = [name for name in WAYS if any(way[name] != ways[0][name] for way in ways)]
     groups: dict[str, list[SelectionFile]] = {}

@@ -186,15 +186,27 @@ def test_a_dask_cluster_gives_the_same(tmp_path: Path, made: tuple[Path, Path]) 
     """A worker of two threads: runs must not disturb each other's random state."""
     source, whole = made
     with LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol="tcp"
+        n_workers=1,
+        threads_per_worker=2,
+        processes=False,
+        dashboard_address="127.0.0.1:0",
+        protocol="tcp",
     ) as cluster:
         address = cluster.scheduler_address
         assert address.startswith("tcp://")
         out = tmp_path / "far"
         arguments = command(source, out, "--model", "mlp", "--scheduler", address)
         result = nms(*arguments)
-    assert result.exit_code == 0, result.output
+        far, near = tmp_path / "far.json", tmp_path / "near.json"
+        selection = out / "selections" / "desne-curve" / "keep0.1-seed1.json"
+        train = ("train", "--data", source, "--selection", selection, "--model", "linear", *QUICK)
+        trained = nms(*train, "--scheduler", address, "--out", far)
+    assert result.exit_code == trained.exit_code == 0, result.output + trained.output
     assert results(out) == results(whole)
+    assert nms(*train, "--jobs", 1, "--out", near).exit_code == 0
+    assert far.read_text() == near.read_text()
+    rival = out / "selections" / "k-means" / "keep0.1-seed1.json"
+    one_sentence(nms(*train, "--selection", rival), "k-means", "nms study")
 
 
 def test_more_may_be_added(tmp_path: Path, made: tuple[Path, Path]) -> None:
