@@ -22,13 +22,13 @@ from golden.sgmac.waiting import (
     Words,
 )
 
-_LIST = 8  # cycles to the first entry of the list; then one a cycle
-_BIAS = 21  # from the last row to the bias gradients, and from there to the end
+_LIST = 9  # cycles to the first entry of the list; then one a cycle
+_BIAS = 25  # from the last row to the bias gradients, and from there to the end
 _BETWEEN_BURSTS = 2  # cycles, of one transfer
-_NO_BIAS = 18
+_NO_BIAS = 22
 _UPDATE = 7  # stages of the update
-_RANK = 409  # orders, the sort beside its channels, the last word
-_SCHEDULE = 22  # orders, from the last word read to channel 0, the last word
+_RANK = 411  # orders, the sort beside its channels, the last word
+_SCHEDULE = 24  # orders, from the last word read to channel 0, the last word
 
 
 def rank_cycles(beats: int, channels: int, *, beat: int, latency: int) -> int:
@@ -82,7 +82,7 @@ def job_cycles(
     if bias:
         beats = -(-convolution.outputs(selected) * VALUE_BYTES // beat)
         tail = _BIAS + beats + _BETWEEN_BURSTS * ((beats - 1) // BURST)
-    return max(outputs, selected + _LIST) + end + tail
+    return max(outputs + 1, selected + _LIST) + end + tail
 
 
 def _last_row(
@@ -143,10 +143,10 @@ def _last_row(
         coming, following_ready = 0, 0
         following = blocks[block + 1] if share and block + 1 < len(blocks) else 0
         for position in range(channels):
-            words.spend(2)
+            words.spend(3)
             if depthwise:
                 half_ready = fill_half(1, block - 2)
-                words.spend(2)
+                words.spend(1)
             plane_ready = 0
             if resident and block:
                 words.skip()

@@ -5,13 +5,13 @@ Times are cycles after the start of the array; golden.sgmac.cycles puts them tog
 """
 
 SETUP = 4  # from start to the first word in a memory
-RELEASE = 3  # from a plane's last position until its room can be written again
-ROW_LATENCY = 9  # from a row's last position to the row
+RELEASE = 4  # from a plane's last position until its room can be written again
+ROW_LATENCY = 10  # from a row's last position to the row
 VALUE_BYTES = 4
 _ROW_PLACES = 2
 _QUEUE_LATENCY = 2  # from a beat to the value that needs it
 _EXTRA_BEATS = 2  # in queues of what rows need, beyond those of a row
-_READ = 2  # from a transfer's order to its first word in a memory
+_READ = 3  # from a transfer's order to its first word in a memory
 BURST = 16  # beats
 _UNDER_WAY = 16  # transfers
 

@@ -49,7 +49,7 @@ class GradientArray(wiring.Component):
     `rows` waits as long as it must; there are places for two. Every ready and valid comes from
     registers.
 
-    Latency: `latency` = 9 cycles from a row's last position to the row; `setup` = 3 from start
+    Latency: `latency` = 10 cycles from a row's last position to the row; `setup` = 3 from start
     until the first word is taken into a memory; 1 from the last word of a plane to its first
     position; golden.sgmac.cycles.array_cycles has those of whole jobs. Throughput: a position a
     cycle, without a bubble between taps, channels and blocks while words are there, rows are taken
@@ -69,7 +69,7 @@ class GradientArray(wiring.Component):
         an output or a tap there, 0 while not active.
     """
 
-    latency = Lanes.latency + 2
+    latency = 1 + Lanes.latency + 2
     setup = 3
     places = 2
 
@@ -92,7 +92,7 @@ class GradientArray(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, job = self.config, self.job
-        depthwise = job.depthwise
+        depthwise = delayed(m, job.depthwise, 2, "depthwise")
         m.submodules.multipliers = lanes = Lanes(config)
         m.submodules.ring = ring = PlaneRing(config)
         m.submodules.positions = positions = PositionWalk(config)
@@ -146,28 +146,31 @@ class GradientArray(wiring.Component):
 
         # ---- a position a cycle, while everything that it needs is there
         running, go, row_ends = Signal(), Signal(), Signal()
+        first, there = Signal(), Signal()
+        last = passes(m, "position", job.positions, begin, go)
         taps_set, last_taps_set, last_taps = Signal(), Signal(), Signal()
         row_taken = self.rows.valid & self.rows.ready
         reserved, _ = tally(m, "reserved", self.places, begin, row_ends, row_taken)
         m.d.comb += [
-            go.eq(
-                running
-                & (~positions.first | (lanes.ready & ring.ready & (taps_set | ~depthwise)))
-                & (~positions.last | ~reserved[1])
-            ),
-            row_ends.eq(go & positions.last),
-            positions.step.eq(go),
+            there.eq(lanes.ready & ring.ready & taps_set),
+            go.eq(running & (~first | there) & ~(last & reserved[1])),
+            row_ends.eq(running & (~first | there) & last & ~reserved[1]),
         ]
+        with m.If(begin):
+            m.d.sync += first.eq(1)
+        with m.Elif(go):
+            m.d.sync += first.eq(last)
 
         # ---- the loops over rows
         taps_end, channel_ends, block_ends, job_ends = Signal(), Signal(), Signal(), Signal()
+        last_tap = passes(m, "tap", job.taps, begin, row_ends)  # unless depthwise
         last_channel = passes(m, "channel", job.selected, begin, channel_ends)
         last_block = passes(m, "block", blocks, begin, block_ends)
         m.d.comb += [
-            taps_end.eq(Mux(depthwise, Mux(positions.first, last_taps_set, last_taps), taps.last)),
+            taps_end.eq(Mux(depthwise, Mux(first, last_taps_set, last_taps), last_tap)),
             channel_ends.eq(row_ends & taps_end),
-            block_ends.eq(channel_ends & last_channel),
-            job_ends.eq(block_ends & last_block),
+            block_ends.eq(row_ends & taps_end & last_channel),
+            job_ends.eq(row_ends & taps_end & last_channel & last_block),
             ring.follow.eq(channel_ends),
             ring.rewind.eq(last_channel),
             lanes.follow.eq(Mux(depthwise, channel_ends, block_ends)),
@@ -180,25 +183,28 @@ class GradientArray(wiring.Component):
         # ---- taps: one a row, or depthwise one a lane, set while the row before is computed
         setting, all_set, row_begins = Signal(), Signal(), Signal()
         m.d.comb += [
-            row_begins.eq(go & positions.first),
-            setting.eq(running & depthwise & ~taps_set),
-            taps.step.eq(Mux(depthwise, setting, row_ends)),
+            row_begins.eq(go & first),
+            setting.eq(running & ~taps_set),
             lanes.set_tap.eq(setting),
             lanes.tap.eq(taps.tap),
-            lanes.take_taps.eq(row_begins),
             all_set.eq(setting & (lanes.last_tap | taps.last)),
             lanes.restart_taps.eq(all_set),
         ]
         with m.If(begin | row_begins):
-            m.d.sync += [taps_set.eq(0), last_taps.eq(last_taps_set)]
+            m.d.sync += [taps_set.eq(~depthwise), last_taps.eq(last_taps_set)]
         with m.Elif(all_set):
             m.d.sync += [taps_set.eq(1), last_taps_set.eq(taps.last)]
 
-        # ---- addresses
+        # ---- addresses: a cycle behind the decision
+        goes = delayed(m, go, 1, "go", reset_less=False)
+        first_1, last_1 = delayed(m, first, 1, "first"), delayed(m, last, 1, "last")
         row_inside = delayed(m, positions.rows, 1, "row_inside")
         column_inside = delayed(m, positions.columns, 1, "column_inside")
         u, v = delayed(m, taps.tap.u, 1, "u"), delayed(m, taps.tap.v, 1, "v")
         m.d.comb += [
+            positions.step.eq(goes),
+            taps.step.eq(Mux(depthwise, setting, goes & last_1)),
+            lanes.take_taps.eq(goes & first_1),
             ring.position.eq(Mux(depthwise, positions.position, positions.base)),
             ring.offset.eq(Mux(depthwise, 0, taps.tap.offset)),
             ring.inside.eq(
@@ -207,16 +213,16 @@ class GradientArray(wiring.Component):
             lanes.position.eq(Mux(depthwise, positions.base, positions.position)),
             lanes.rows.eq(positions.rows),
             lanes.columns.eq(positions.columns),
-            lanes.multiply.eq(go),
-            lanes.first.eq(positions.first),
-            lanes.last.eq(positions.last),
+            lanes.multiply.eq(goes),
+            lanes.first.eq(first_1),
+            lanes.last.eq(last_1),
             lanes.shared.eq(ring.byte),
         ]
 
         # ---- rows: caught behind the lanes, then offered
         caught = Signal(rows_layout(config))
         catching, move = Signal(), Signal()
-        last_row = delayed(m, job_ends, Lanes.latency, "job_ends")
+        last_row = delayed(m, job_ends, 1 + Lanes.latency, "job_ends")
         m.d.comb += move.eq(~self.rows.valid | self.rows.ready)
         with m.If(lanes.summed):
             m.d.sync += [caught.sums.eq(lanes.sums), caught.last.eq(last_row)]

@@ -11,6 +11,7 @@ from hw.bus.read_master import read_layout
 from hw.config import Configuration, width_for
 from hw.sgmac.importance import Importance
 from hw.sgmac.job import ADDRESS_WIDTH, LENGTH_WIDTH, choice_job_layout
+from hw.sgmac.relay import Relay
 from hw.sgmac.schedule import Schedule
 
 __all__ = ["ChannelChoice"]
@@ -68,6 +69,7 @@ class ChannelChoice(wiring.Component):
         m.submodules.importance = importance = Importance(config)
         m.submodules.schedule = schedule = Schedule(config.channels, config.data_width)
         m.submodules.packer = packer = Packer(config.data_width, config.channels)
+        m.submodules.relay = relay = Relay(width_for(config.channels - 1))
         ranks = Signal()  # this job, not schedules
         begin = self.rank | self.schedule
         with m.If(begin):
@@ -113,12 +115,13 @@ class ChannelChoice(wiring.Component):
             m.d.comb += [
                 block.beats.valid.eq(self.read.valid & mine),
                 block.beats.payload.eq(self.read.payload.data),
-                chosen.ready.eq(packer.indices.ready & mine),
+                chosen.ready.eq(relay.input.ready & mine),
             ]
             with m.If(mine):
                 m.d.comb += [
-                    packer.indices.valid.eq(chosen.valid),
-                    packer.indices.payload.eq(chosen.payload),
+                    relay.input.valid.eq(chosen.valid),
+                    relay.input.payload.eq(chosen.payload),
                 ]
+        wiring.connect(m, relay.output, packer.indices)
         wiring.connect(m, packer.words, wiring.flipped(self.written))
         return m

@@ -18,8 +18,8 @@ class ChannelList(wiring.Component):
 
     Flow control: `beats` is a stream, taken from ``start`` until ``count`` words are there.
 
-    Latency: an entry can be read 2 cycles after its beat was taken; 1 cycle from ``position`` to
-    ``channel``. Throughput: a word a cycle, so a beat every data_width / 32 cycles.
+    Latency: an entry can be read 2 cycles after its beat was taken; `latency` = 2 cycles from
+    ``position`` to ``channel``. Throughput: a word a cycle, so a beat every data_width / 32 cycles.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class ChannelList(wiring.Component):
     entry.
     """
 
-    latency = 1
+    latency = 2
 
     def __init__(self, config: Configuration, readers: int = 2):
         self.config = config
@@ -62,7 +62,8 @@ class ChannelList(wiring.Component):
         write = entries.write_port()
         for position, channel in zip(self.position, self.channel, strict=True):
             read = entries.read_port()
-            m.d.comb += [read.addr.eq(position), channel.eq(read.data)]
+            m.d.comb += read.addr.eq(position)
+            m.d.sync += channel.eq(read.data)  # the memory is slow
 
         m.submodules.words = words = Words(config.data_width, config.channels)
         place = Signal(width)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The blocks of the sparse-gradient unit, joined."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,6 +13,7 @@ from hw.sgmac.array_job import Target, array_job_layout
 from hw.sgmac.bias import Bias
 from hw.sgmac.gather import Gather
 from hw.sgmac.job import ADDRESS_WIDTH, LENGTH_WIDTH, memory_job_layout
+from hw.sgmac.relay import Relay
 from hw.sgmac.row_addresses import GRADIENT_BYTES, RowAddresses
 from hw.sgmac.rows import Rows
 
@@ -121,40 +122,49 @@ class GradientDatapath(wiring.Component):
         ]
 
         # ---- rows to memory, then the bias gradients
+        m.submodules.to_writes = to_writes = Relay(self.writes.payload.shape())
+        m.submodules.to_written = to_written = Relay(config.data_width)
+        wiring.connect(m, to_writes.output, wiring.flipped(self.writes))
+        wiring.connect(m, to_written.output, wiring.flipped(self.written))
+        writes, written = to_writes.input, to_written.input
         row = places.rows.payload
         last_row = Signal()  # ordered
         bias_settled = Signal(init=1)  # its transfer was ordered, or none was asked for
+        updates = Signal()  # of the job, near at hand
+        m.d.sync += updates.eq(job.update)
         m.d.comb += [
-            self.writes.valid.eq(places.rows.valid),
-            self.writes.payload.address.eq(Mux(job.update, row.weights, row.gradient)),
-            self.writes.payload.bytes.eq(Mux(job.update, row.values, row.values * GRADIENT_BYTES)),
-            places.rows.ready.eq(self.writes.ready),
+            writes.valid.eq(places.rows.valid),
+            writes.payload.address.eq(Mux(updates, row.weights, row.gradient)),
+            writes.payload.bytes.eq(Mux(updates, row.values, row.values * GRADIENT_BYTES)),
+            places.rows.ready.eq(writes.ready),
+        ]
+        m.d.sync += [
             self.computed.eq(last_row & rows.idle),
+            self.finished.eq(self.computed & bias_settled & bias.idle & ~self.written.valid),
         ]
         with m.If(places.rows.valid & places.rows.ready & row.last):
             m.d.sync += last_row.eq(1)
         with m.If(self.computed):
             m.d.comb += [
-                self.writes.valid.eq(job.bias & ~bias_settled),
-                self.writes.payload.address.eq(job.bias_address),
-                self.writes.payload.bytes.eq(bias.planes * GRADIENT_BYTES),
-                self.written.valid.eq(bias.beats.valid),
-                self.written.payload.eq(bias.beats.payload),
-                bias.beats.ready.eq(self.written.ready),
+                writes.valid.eq(job.bias & ~bias_settled),
+                writes.payload.address.eq(job.bias_address),
+                writes.payload.bytes.eq(bias.planes * GRADIENT_BYTES),
+                written.valid.eq(bias.beats.valid),
+                written.payload.eq(bias.beats.payload),
+                bias.beats.ready.eq(written.ready),
             ]
             # settled for good, for the numbers of the next job may come at any time after
-            with m.If(~job.bias | self.writes.ready):
+            with m.If(~job.bias | writes.ready):
                 m.d.sync += bias_settled.eq(1)
         with m.Else():
             m.d.comb += [
-                self.written.valid.eq(rows.beats.valid),
-                self.written.payload.eq(rows.beats.payload),
-                rows.beats.ready.eq(self.written.ready),
+                written.valid.eq(rows.beats.valid),
+                written.payload.eq(rows.beats.payload),
+                rows.beats.ready.eq(written.ready),
             ]
         with m.If(self.begin):
-            m.d.sync += [last_row.eq(0), bias_settled.eq(0)]
+            m.d.sync += [Cat(last_row, bias_settled, self.computed, self.finished).eq(0)]
         m.d.comb += [
-            self.finished.eq(self.computed & bias_settled & bias.idle),
             self.multiplying.eq(array.active),
             self.lanes.eq(array.lanes),
             self.waiting.eq(array.busy & ~array.active),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Beats that come in the order of their transfers go where each transfer was meant for."""
 
-from amaranth.hdl import Module, Mux, Shape, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from hw.bus.read_master import read_layout
 from hw.config import Configuration
 from hw.sgmac.array_job import Target, words_layout
+from hw.sgmac.relay import Relay
 
 
 class Sink(enum.Enum, shape=3):
@@ -29,7 +30,8 @@ class Deal(wiring.Component):
     Flow control: streams; a beat whose reader waits holds up all behind it. `ordered` is ready
     while fewer than `places` transfers are under way.
 
-    Latency: none from `data` to its reader. Throughput: one beat a cycle.
+    Latency: `latency` = 1 cycle from `data`, whose ready comes from a register, to its reader.
+    Throughput: one beat a cycle.
 
     Parameters
     ----------
@@ -45,6 +47,7 @@ class Deal(wiring.Component):
     """
 
     places = 16
+    latency = Relay.latency
 
     def __init__(self, config: Configuration):
         beats = stream.Signature(config.data_width)
@@ -60,19 +63,24 @@ class Deal(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        width = Shape.cast(Sink).width
-        m.submodules.tags = tags = SyncFIFOBuffered(width=width, depth=self.places)
-        head = Signal(Sink)
-        beat = self.data.payload
+        # of each transfer under way, a bit for every sink
+        m.submodules.tags = tags = SyncFIFOBuffered(width=len(Sink), depth=self.places)
+        m.submodules.relay = relay = Relay(self.data.payload.shape())
+        wiring.connect(m, wiring.flipped(self.data), relay.input)
+        data = relay.output
+        beat = data.payload
+
+        def of(sink: Sink):
+            return tags.r_data[sink.value]
+
         m.d.comb += [
-            tags.w_data.eq(self.ordered.payload),
+            tags.w_data.eq(Cat(self.ordered.payload == sink for sink in Sink)),
             tags.w_en.eq(self.ordered.valid),
             self.ordered.ready.eq(tags.w_rdy),
             self.idle.eq(tags.level == 0),
-            head.eq(tags.r_data),
-            tags.r_en.eq(self.data.valid & self.data.ready & beat.last),
+            tags.r_en.eq(data.valid & data.ready & beat.last),
             self.words.payload.data.eq(beat.data),
-            self.words.payload.target.eq(Mux(head == Sink.RING, Target.RING, Target.LANES)),
+            self.words.payload.target.eq(Mux(of(Sink.RING), Target.RING, Target.LANES)),
         ]
         readers = {
             (Sink.LANES, Sink.RING): self.words,
@@ -82,14 +90,15 @@ class Deal(wiring.Component):
             (Sink.SCALES,): self.scales,
             (Sink.BIAS,): self.bias,
         }
+        readies = []
         for sinks, reader in readers.items():
             if reader is not self.words:
                 m.d.comb += reader.payload.eq(beat.data)
             meant = Signal(name=f"to_{sinks[0].name.lower()}")
             m.d.comb += [
-                meant.eq(tags.r_rdy & (sum(head == sink for sink in sinks) != 0)),
-                reader.valid.eq(self.data.valid & meant),
+                meant.eq(tags.r_rdy & Cat(of(sink) for sink in sinks).any()),
+                reader.valid.eq(data.valid & meant),
             ]
-            with m.If(meant):
-                m.d.comb += self.data.ready.eq(reader.ready)
+            readies.append(meant & reader.ready)
+        m.d.comb += data.ready.eq(Cat(readies).any())
         return m

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """engine: takes a gradient job from the registers through memory and the datapath."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.job_control import JobControl
+from hw.pipeline import delayed
 from hw.sgmac.numbers import Numbers
 from hw.sgmac.registers import GradientOperation, GradientPhase, GradientRefusal
 
@@ -23,7 +24,8 @@ class GradientEngine(wiring.Component):
     Flow control: orders, refusals and early ends are those of hw/job_control.py. A channel list or
     a ranking that is illegal ends the job before anything is written.
 
-    Latency: a job begins `checking` + 2 cycles after ``start`` when ``ready``.
+    Latency: a job begins `checking` + 2 cycles after ``start`` when ``ready``, and ends a cycle
+    after nothing is left to do: what the masters tell passes a register.
 
     Members
     -------
@@ -56,7 +58,10 @@ class GradientEngine(wiring.Component):
         m = Module()
         m.submodules.control = control = JobControl(self.checking)
         for name in _ORDERS:
-            m.d.comb += getattr(control, name).eq(getattr(self, name))
+            told = getattr(self, name)
+            if name in ("offered", "read_idle", "write_idle"):
+                told = delayed(m, told, 1, name, reset_less=False)
+            m.d.comb += getattr(control, name).eq(told)
         for name in _ANSWERS:
             m.d.comb += getattr(self, name).eq(getattr(control, name))
         m.d.comb += [
@@ -67,7 +72,8 @@ class GradientEngine(wiring.Component):
             ),
             self.unlisted.eq(control.failed & control.failing),
         ]
-        idle = self.write_idle & ~self.offered
+        idle = Signal()
+        m.d.sync += idle.eq(control.running & self.write_idle & ~self.offered)
         with m.If(control.occupied):
             m.d.sync += self.refusal.eq(GradientRefusal.BUSY)
         with m.Elif(control.started | control.refused):

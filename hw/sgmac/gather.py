@@ -56,7 +56,7 @@ class Gather(wiring.Component):
         beats = stream.Signature(config.data_width)
         width = width_for(config.channels - 1)
         self._multiply = Multiply(width, width_for(config.plane))
-        self.latency = self._multiply.latency + 2
+        self.latency = ChannelList.latency + self._multiply.latency + 1
         super().__init__(
             {name: In(1) for name in ("start",)}
             | {name: Out(1) for name in ("busy", "listed", "illegal")}
@@ -81,9 +81,10 @@ class Gather(wiring.Component):
         m.submodules.deal = deal = Deal(config)
         row = rows.rows.payload
         with_rows = Signal()
+        depthwise, accumulates, updates = Signal(), Signal(), Signal()  # of the job, near at hand
         position = Signal.like(channels.position[0])
         m.d.comb += [
-            with_rows.eq(job.accumulate | job.update),
+            with_rows.eq(accumulates | updates),
             channels.position[0].eq(position),
             channels.position[1].eq(rows.position),
             channels.position[2].eq(self.position),
@@ -112,19 +113,28 @@ class Gather(wiring.Component):
         with m.If(taken):
             m.d.sync += ordered.eq(0)
 
-        def order(at, size, to: Sink):
-            m.d.sync += [address.eq(at), length.eq(size), sink.eq(to), ordered.eq(1)]
+        def order(at, size, to, when=1):
+            """A transfer, while none is ordered; where and of what it is may change until then."""
+            m.d.sync += [address.eq(at), length.eq(size), sink.eq(to)]
+            with m.If(when):
+                m.d.sync += ordered.eq(1)
 
         # ---- the errors, block after block
         error_address = Signal(ADDRESS_WIDTH)
         share, rest = Signal(LENGTH_WIDTH), Signal(LENGTH_WIDTH)  # bytes
         counted, step = Signal(range(2 * lanes + config.channels)), Signal(range(lanes + 1))
+        stepped = Signal()
         unread = Signal.like(job.outputs)  # outputs of blocks whose errors were not yet begun
         missing = Signal(LENGTH_WIDTH)  # bytes of the block begun
-        block = Signal(LENGTH_WIDTH)
-        m.d.comb += block.eq(
-            Mux(unread >= lanes, job.error_stride << lane_bits, Mux(unread == 0, 0, rest)),
-        )
+        # made of what changed at least two cycles before it counts
+        block, size, lacks = Signal(LENGTH_WIDTH), Signal(LENGTH_WIDTH), Signal()
+        m.d.sync += [
+            block.eq(
+                Mux(unread >= lanes, job.error_stride << lane_bits, Mux(unread == 0, 0, rest))
+            ),
+            size.eq(Mux(missing < share, missing, share)),
+            lacks.eq(missing != 0),
+        ]
 
         def begin_block():
             m.d.sync += [
@@ -136,12 +146,25 @@ class Gather(wiring.Component):
         outputs_left = Signal.like(job.outputs)  # from this block on
         first_block, first_position = Signal(), Signal()
         last_position, last_block = Signal(), Signal()
+        in_block, end = Signal(range(lanes + 1)), Signal.like(position)
         wait = Signal(range(self.latency + 1))
         of_errors, ending = Signal(), Signal()
-        m.d.comb += [
+        # whether x is to be loaded, rows of the position before need anything, scales do
+        loads, owes, scaled = Signal(), Signal(), Signal()
+        m.d.sync += [
+            depthwise.eq(job.depthwise),
+            accumulates.eq(job.accumulate),
+            updates.eq(job.update),
+            loads.eq(first_block | ~job.resident),
+            owes.eq(with_rows & ~(first_block & first_position & ~ending)),
+            scaled.eq(updates & (depthwise | first_position)),
             first_position.eq(position == 0),
-            last_position.eq(position == job.selected - 1),
-            last_block.eq(job.depthwise | (outputs_left <= lanes)),
+            end.eq(job.selected - 1),
+            last_position.eq(position == end),
+            last_block.eq(depthwise | (outputs_left <= lanes)),
+            in_block.eq(Mux(outputs_left < lanes, outputs_left, lanes)),
+        ]
+        m.d.comb += [
             multiply.left.eq(channels.channel[0]),
             multiply.right.eq(Mux(of_errors, job.error_stride, job.x_stride)),
             rows.start.eq(0),
@@ -160,14 +183,15 @@ class Gather(wiring.Component):
                     rest.eq(0),
                     counted.eq(0),
                     step.eq(0),
+                    stepped.eq(0),
                     missing.eq(0),
                 ]
+                order(job.channels_address, job.selected * (32 // 8), Sink.CHANNELS, self.start)
                 with m.If(self.start):
-                    order(job.channels_address, job.selected * (32 // 8), Sink.CHANNELS)
                     m.next = "LIST"
             with m.State("LIST"):
                 # meanwhile: a share of ceil(lanes / K) planes, the last block of outputs mod lanes
-                with m.If(step != lanes):
+                with m.If(~stepped):
                     m.d.sync += step.eq(step + 1)
                     with m.If(counted < lanes):
                         m.d.sync += [
@@ -176,13 +200,15 @@ class Gather(wiring.Component):
                         ]
                     with m.If(step < job.outputs[:lane_bits]):
                         m.d.sync += rest.eq(rest + job.error_stride)
+                    with m.If(step == lanes):
+                        m.d.sync += stepped.eq(1)
+                        with m.If(~depthwise):
+                            begin_block()
                 with m.Elif(self.listed):
                     m.d.comb += rows.start.eq(with_rows)
-                    with m.If(job.depthwise):
+                    m.next = "FIRST"
+                    with m.If(depthwise):
                         m.next = "CHANNEL"
-                    with m.Else():
-                        begin_block()
-                        m.next = "FIRST"
             with m.State("FIRST"):
                 # the errors of the first block, at once
                 with m.If(~ordered):
@@ -193,23 +219,23 @@ class Gather(wiring.Component):
             with m.State("CHANNEL"):
                 # the list answers, then the product is ready
                 m.d.sync += [wait.eq(wait + 1), of_errors.eq(0)]
-                with m.If(wait == self._multiply.latency):
+                with m.If(wait == self.latency - 2):
                     m.next = "INPUT"
             with m.State("INPUT"):
                 with m.If(~ordered):
                     m.d.sync += [wait.eq(0), of_errors.eq(1)]
-                    with m.If(first_block | ~job.resident):
-                        order(
-                            job.x_address + multiply.product,
-                            job.x_stride,
-                            Mux(job.depthwise, Sink.LANES, Sink.RING),
-                        )
+                    order(
+                        job.x_address + multiply.product,
+                        job.x_stride,
+                        Mux(depthwise, Sink.LANES, Sink.RING),
+                        loads,
+                    )
                     m.next = "OWED"
-                    with m.If(job.depthwise):
+                    with m.If(depthwise):
                         m.next = "PRODUCT"
             with m.State("PRODUCT"):
                 m.d.sync += wait.eq(wait + 1)
-                with m.If(wait == self._multiply.latency):
+                with m.If(wait == self._multiply.latency - 1):
                     m.next = "ERRORS"
             with m.State("ERRORS"):
                 with m.If(~ordered):
@@ -218,21 +244,22 @@ class Gather(wiring.Component):
             with m.State("OWED"):
                 # the rows of the position before, if there is one and they need anything
                 m.d.sync += wait.eq(0)
-                with m.If(with_rows & ~(first_block & first_position & ~ending)):
+                with m.If(owes):
                     m.next = "PARTIAL"
                 with m.Elif(ending):
                     m.next = "LAST"
                 with m.Else():
                     m.next = "SCALES"
             with m.State("PARTIAL"):
-                with m.If(~ordered & rows.rows.valid):
-                    with m.If(job.accumulate):
-                        order(row.gradient, row.values * GRADIENT_BYTES, Sink.PARTIALS)
-                    m.next = "WEIGHTS"
+                with m.If(~ordered):
+                    begun = rows.rows.valid
+                    count = row.values * GRADIENT_BYTES
+                    order(row.gradient, count, Sink.PARTIALS, begun & accumulates)
+                    with m.If(begun):
+                        m.next = "WEIGHTS"
             with m.State("WEIGHTS"):
                 with m.If(~ordered):
-                    with m.If(job.update):
-                        order(row.weights, row.values, Sink.WEIGHTS)
+                    order(row.weights, row.values, Sink.WEIGHTS, updates)
                     m.d.comb += rows.rows.ready.eq(1)
                     m.next = "PARTIAL"
                     with m.If(row.channel_ends):
@@ -241,20 +268,16 @@ class Gather(wiring.Component):
                             m.next = "LAST"
             with m.State("SCALES"):
                 with m.If(~ordered):
-                    with m.If(job.update & (job.depthwise | first_position)):
-                        with m.If(job.depthwise):
-                            order(scale_address, SCALE_BYTES, Sink.SCALES)
-                            m.d.sync += scale_address.eq(scale_address + config.data_width // 8)
-                        with m.Else():
-                            valid = Mux(outputs_left < lanes, outputs_left, lanes)
-                            order(scale_address, valid * SCALE_BYTES, Sink.SCALES)
-                            m.d.sync += scale_address.eq(scale_address + lanes * SCALE_BYTES)
+                    count = Mux(depthwise, 1, in_block) * SCALE_BYTES
+                    order(scale_address, count, Sink.SCALES, scaled)
+                    step_to = Mux(depthwise, config.data_width // 8, lanes * SCALE_BYTES)
+                    with m.If(scaled):
+                        m.d.sync += scale_address.eq(scale_address + step_to)
                     m.next = "SHARE"
             with m.State("SHARE"):
                 with m.If(~ordered):
-                    with m.If(missing != 0):
-                        size = Mux(missing < share, missing, share)
-                        order(error_address, size, Sink.LANES)
+                    order(error_address, size, Sink.LANES, lacks)
+                    with m.If(lacks):
                         m.d.sync += [
                             error_address.eq(error_address + size),
                             missing.eq(missing - size),
@@ -276,9 +299,9 @@ class Gather(wiring.Component):
                     m.next = "OWED"
             with m.State("LAST"):
                 with m.If(~ordered):
-                    with m.If(job.accumulate & job.bias):
-                        planes = Mux(job.depthwise, job.selected, job.outputs)
-                        order(job.bias_address, planes * GRADIENT_BYTES, Sink.BIAS)
+                    planes = Mux(depthwise, job.selected, job.outputs)
+                    count = planes * GRADIENT_BYTES
+                    order(job.bias_address, count, Sink.BIAS, accumulates & job.bias)
                     m.next = "END"
             with m.State("END"):
                 with m.If(~ordered & deal.idle):

@@ -26,11 +26,11 @@ class Lanes(wiring.Component):
     The taps of the next row are set lane after lane, from lane 0 on; `set_taps` tells of the last.
 
     Flow control: a word may be written in every cycle with `space`; positions are taken in every
-    cycle with `multiply`, only while `ready`. `follow` goes on to the other half.
+    cycle with `multiply`, from a half that is there. `follow` goes on to the other half.
 
     Latency: `latency` = 7 cycles from a row's last position to sums, which are there for a cycle at
     least, together with `summed`; a half is ready in the cycle after its last word, and free
-    `release` = 3 cycles after follow, behind the reads under way. Throughput: a word and P_o
+    `release` = 4 cycles after follow, behind the reads under way. Throughput: a word and P_o
     products a cycle, no bubble between rows or halves.
 
     Parameters
@@ -39,9 +39,10 @@ class Lanes(wiring.Component):
 
     Members
     -------
-    begin: In(1). job: In(array_job_layout), still from begin on.
+    begin: In(1). job: In(array_job_layout), still from the cycle before begin on.
     write: In(1), only while space. word: In(data_width). space: Out(1).
-    ready: Out(1). follow: In(1), in the cycle of a half's last position.
+    ready: Out(1), a half is full. follow: In(1), only while ready, a cycle before the half's last
+        position.
     set_tap: In(1), of the next lane. tap: In(tap_layout). restart_taps: In(1), the next is lane 0.
         last_tap: Out(1), the next lane is the last. take_taps: In(1), they count from the
         next cycle on (depthwise only).
@@ -52,7 +53,7 @@ class Lanes(wiring.Component):
     """
 
     latency = 1 + Lane.latency
-    release = 3
+    release = 4
 
     def __init__(self, config: Configuration):
         self.config = config
@@ -86,7 +87,8 @@ class Lanes(wiring.Component):
         m = Module()
         config = self.config
         job = self.job
-        depthwise = job.depthwise
+        depthwise = Signal()
+        m.d.sync += depthwise.eq(job.depthwise)
 
         # ---- filling: word, lane, half
         select = Signal(config.outputs)  # one-hot
@@ -116,11 +118,12 @@ class Lanes(wiring.Component):
 
         # ---- reading
         half = Signal()
+        followed = delayed(m, self.follow, 1, "followed", reset_less=False)
         with m.If(self.begin):
             m.d.sync += half.eq(0)
-        with m.Elif(self.follow):
+        with m.Elif(followed):
             m.d.sync += half.eq(~half)
-        check(m, ~self.multiply | self.ready, "a position was taken from an empty half")
+        check(m, ~self.follow | self.ready, "a half was left that is not there")
 
         # ---- the lane whose tap is set
         slot = Signal(config.outputs)

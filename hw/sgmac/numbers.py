@@ -165,14 +165,19 @@ class Numbers(wiring.Component):
         ]
 
         # ---- the verdict
-        def outside(value, low, high):
-            return (value < low) | (value > high)
+        most = config.channels
+
+        def outside(value, low, high, name):
+            return register((value < low) | (value > high), f"{name}_outside")
 
         def illegal_side(side):
             """Whether the last window lies outside of the map, or one more would lie inside."""
             last = reached[side]
-            padded = asked[side] + (asked.padding if side == "width" else asked.padding_above)
-            return (last >= padded) | (last + asked.stride + asked.kernel <= padded)
+            above = asked.padding if side == "width" else asked.padding_above
+            padded = register(asked[side] + above, f"padded_{side}")
+            window = register(asked.stride + asked.kernel, f"window_{side}")
+            beyond = register(last + window, f"beyond_{side}")
+            return (last >= padded) | (beyond <= padded)
 
         used = {
             "channels": ~ranks,
@@ -186,27 +191,27 @@ class Numbers(wiring.Component):
         }
         reasons = {
             GradientRefusal.OPERATION: ~(gradient | ranks | schedules),
-            GradientRefusal.KERNEL: (~schedules & outside(asked.kernel, 1, config.kernel))
+            GradientRefusal.KERNEL: (~schedules & outside(asked.kernel, 1, config.kernel, "kernel"))
             | (gradient & (asked.stride == 0))
             | (gradient & (asked.padding >= asked.kernel))
             | (gradient & (asked.padding_above >= asked.kernel)),
-            GradientRefusal.INPUT_SIZE: gradient & outside(sizes["x"], 1, config.plane),
+            GradientRefusal.INPUT_SIZE: gradient & outside(sizes["x"], 1, config.plane, "x"),
             GradientRefusal.ERROR_SIZE: gradient
             & (
-                outside(sizes["error"], 1, config.plane)
+                outside(sizes["error"], 1, config.plane, "error")
                 | register(Cat(illegal_side(side) for side in reached).any(), "illegal_sides")
             ),
-            GradientRefusal.IN_CHANNELS: outside(asked.in_channels, 1, config.channels),
+            GradientRefusal.IN_CHANNELS: outside(asked.in_channels, 1, most, "in_channels"),
             GradientRefusal.OUTPUTS: ~schedules
             & (
-                outside(asked.outputs, 1, 0xFFFF)
-                | (asked.depthwise & (asked.outputs != asked.in_channels))
-                | (gradient & asked.bias & (asked.outputs > config.channels))
+                outside(asked.outputs, 1, 0xFFFF, "outputs")
+                | (asked.depthwise & register(asked.outputs != asked.in_channels, "unlike"))
+                | (gradient & asked.bias & register(asked.outputs > most, "too_wide"))
             ),
             GradientRefusal.SELECTED: ~ranks
             & (
-                outside(asked.selected, 1, config.channels)
-                | (asked.selected > asked.in_channels)
+                outside(asked.selected, 1, most, "selected")
+                | register(asked.selected > asked.in_channels, "too_many")
                 | (gradient & asked.update & (rows > MOST_ROWS))
             ),
             GradientRefusal.LAYER: ranks
@@ -215,8 +220,8 @@ class Numbers(wiring.Component):
                 | ((layer >> (LENGTH_WIDTH - beat_bits)) != 0)
             ),
             GradientRefusal.POOL: schedules
-            & outside(asked.pool, asked.selected, asked.in_channels),
-            GradientRefusal.PLACE: schedules & (asked.place >= asked.pool),
+            & outside(asked.pool, asked.selected, asked.in_channels, "pool"),
+            GradientRefusal.PLACE: schedules & register(asked.place >= asked.pool, "place_beyond"),
         } | {
             GradientRefusal[f"{name.upper()}_ADDRESS"]: used[name]
             & (asked[f"{name}_address"][:beat_bits] != 0)

@@ -25,7 +25,7 @@ class PlaneRing(wiring.Component):
     then all planes stay, and from `rewind` on they are read again without being written again.
 
     Latency: `latency` = 5 cycles from position to byte; a plane is ready in the cycle after its
-    last word; the room of a plane that was left is free `release` = 3 cycles after follow, behind
+    last word; the room of a plane that was left is free `release` = 4 cycles after follow, behind
     the reads under way. Throughput: a word and a byte a cycle, no bubble between planes.
 
     Parameters
@@ -38,14 +38,14 @@ class PlaneRing(wiring.Component):
     resident: In(1). Both hold still from begin on.
     write: In(1), only while space. word: In(data_width). space: Out(1).
     ready: Out(1), the plane to be read is here.
-    follow: In(1), in the cycle of a plane's last position. rewind: In(1), together with follow: the
+    follow: In(1), a cycle before a plane's last position. rewind: In(1), together with follow: the
         next plane is the first again; nothing unless resident.
     position, offset: In(range(2 * plane)), of a byte of the plane, modulo 2 * plane.
     inside: In(1), a cycle after its position. byte: Out(signed(8)).
     """
 
     latency = 2 + PlaneMemory.latency
-    release = 3
+    release = 4
 
     def __init__(self, config: Configuration):
         self.config = config
@@ -102,11 +102,17 @@ class PlaneRing(wiring.Component):
         m.d.comb += self.ready.eq(waiting | stays)
         check(m, ~self.follow | self.ready, "a plane was left that is not there")
         base = Signal(range(capacity))  # word of the plane's beginning
+        rewound = Signal()
+        m.d.comb += rewound.eq(self.follow & self.rewind & self.resident)
         with m.If(self.begin):
-            m.d.sync += [base.eq(0), stays.eq(0)]
-        with m.Elif(self.follow & self.rewind & self.resident):
-            m.d.sync += [base.eq(0), stays.eq(1)]
-        with m.Elif(self.follow):
+            m.d.sync += stays.eq(0)
+        with m.Elif(rewound):
+            m.d.sync += stays.eq(1)
+        rewound_1 = delayed(m, rewound, 1, "rewound", reset_less=False)
+        followed = delayed(m, self.follow, 1, "followed", reset_less=False)
+        with m.If(self.begin | rewound_1):
+            m.d.sync += base.eq(0)
+        with m.Elif(followed):
             m.d.sync += base.eq(base + self.beats)
         # cycle 0: the place in the plane; cycle 1: the address; then the memory
         width = ring_address_width(config)

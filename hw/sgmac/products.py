@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many products from one multiplier, one after the other."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Module, Mux, Signal, ValueLike
 
 from hw.arith.multiply import Multiply, multiply_latency
-from hw.pipeline import delayed
 
 __all__ = ["Products"]
 
@@ -52,20 +54,22 @@ class Products:
     def build(self, m: Module, go: ValueLike) -> None:
         """Adds multiplier and list to `m`, once all products were added."""
         m.submodules.multiply = multiply = Multiply(self.left_width, self.right_width)
-        step = Signal(range(len(self._steps) + 1))
-        with m.If(~go):
-            m.d.sync += step.eq(0)
-        with m.Elif(step != len(self._steps)):
-            m.d.sync += step.eq(step + 1)
+        # a bit goes past all places, and on until the last product is there
+        behind = multiply.latency + 1
+        gone = Signal()
+        turns = Signal(len(self._steps) + behind)
+        m.d.comb += turns[0].eq(go & ~gone)
+        m.d.sync += [gone.eq(go), turns[1:].eq(Mux(go, turns[:-1], 0))]
         left = Signal(self.left_width, reset_less=True)
         right = Signal(self.right_width, reset_less=True)
         m.d.comb += [multiply.left.eq(left), multiply.right.eq(right)]
-        arrives = delayed(m, Mux(go, step, len(self._steps)), multiply.latency + 1, "arrives")
+        lefts, rights = [], []
         for place, entry in enumerate(self._steps):
             if entry is None:
                 continue
             first, second, result = entry
-            with m.If(step == place):
-                m.d.sync += [left.eq(first), right.eq(second)]
-            with m.If(arrives == place):
+            lefts.append(Mux(turns[place], first, 0))
+            rights.append(Mux(turns[place], second, 0))
+            with m.If(turns[place + behind]):
                 m.d.sync += result.eq(multiply.product)
+        m.d.sync += [left.eq(reduce(or_, lefts)), right.eq(reduce(or_, rights))]

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.arith.multiply import Multiply
 from hw.config import Configuration, width_for
+from hw.sgmac.channel_list import ChannelList
 from hw.sgmac.job import ADDRESS_WIDTH, STRIDE_WIDTH, memory_job_layout
 
 GRADIENT_BYTES = 4
@@ -47,8 +48,8 @@ class RowAddresses(wiring.Component):
     Members
     -------
     start: In(1). job: In(memory_job_layout), stable from start to the last row.
-    position: Out(range(channels)), of the list. channel: In(range(channels)), what is there, a
-    cycle later.
+    position: Out(range(channels)), of the list. channel: In(range(channels)), what is there,
+    ChannelList.latency cycles later.
     rows: Out(stream of row_layout).
     """
 
@@ -56,7 +57,7 @@ class RowAddresses(wiring.Component):
         self.config = config
         width = width_for(config.channels - 1)
         self._multiply = Multiply(width, STRIDE_WIDTH)
-        self.latency = self._multiply.latency + 3
+        self.latency = ChannelList.latency + self._multiply.latency + 2
         super().__init__(
             {
                 "start": In(1),
@@ -76,26 +77,28 @@ class RowAddresses(wiring.Component):
 
         outputs_left = Signal.like(job.outputs)  # from this block on
         taps_left = Signal.like(job.taps)  # from this row on
+        depthwise, alone = Signal(), Signal()  # alone: the channel has but one row
+        in_first = Signal.like(row.values)  # depthwise, of a channel's first row
         gradient_block, weights_block = Signal(ADDRESS_WIDTH), Signal(ADDRESS_WIDTH)
         gradient_channel = Signal(ADDRESS_WIDTH)
         wait = Signal(range(self.latency))
+        # of this channel and block, there long before its first row
         last_channel, last_block = Signal(), Signal()
-        m.d.comb += [
-            last_channel.eq(self.position == job.selected - 1),
-            last_block.eq(job.depthwise | (outputs_left <= lanes)),
-            row.channel_ends.eq(taps_left <= Mux(job.depthwise, lanes, 1)),
-            row.last.eq(row.channel_ends & last_channel & last_block),
-            row.values.eq(
-                Mux(
-                    job.depthwise,
-                    Mux(taps_left < lanes, taps_left, lanes),
-                    Mux(outputs_left < lanes, outputs_left, lanes),
-                )
-            ),
+        last_position = Signal.like(self.position)
+        in_block = Signal.like(row.values)
+        m.d.sync += [
+            last_position.eq(job.selected - 1),
+            last_channel.eq(self.position == last_position),
+            last_block.eq(depthwise | (outputs_left <= lanes)),
+            in_block.eq(Mux(outputs_left < lanes, outputs_left, lanes)),
+            depthwise.eq(job.depthwise),
+            alone.eq(Mux(depthwise, job.taps <= lanes, job.taps == 1)),
+            in_first.eq(Mux(job.taps < lanes, job.taps, lanes)),
         ]
+        m.d.comb += row.last.eq(row.channel_ends & last_channel & last_block)
         next_gradient = Signal(ADDRESS_WIDTH)  # the next row in the same channel
         m.d.comb += next_gradient.eq(
-            row.gradient + Mux(job.depthwise, GRADIENT_BYTES * lanes, job.gradient_row)
+            row.gradient + Mux(depthwise, GRADIENT_BYTES * lanes, job.gradient_row)
         )
         with m.FSM():
             with m.State("IDLE"):
@@ -111,13 +114,15 @@ class RowAddresses(wiring.Component):
                 with m.If(self.start):
                     m.next = "CHANNEL"
             with m.State("CHANNEL"):
-                # a cycle for the list, and the product
+                # the list, then the product
                 m.d.sync += [
                     wait.eq(wait + 1),
                     taps_left.eq(job.taps),
+                    row.channel_ends.eq(alone),
+                    row.values.eq(Mux(depthwise, in_first, in_block)),
                     row.weights.eq(weights_block + multiply.product),
                 ]
-                with m.If(wait == self._multiply.latency + 1):
+                with m.If(wait == self.latency - 2):
                     m.d.sync += self.rows.valid.eq(1)
                     m.next = "ROW"
             with m.State("ROW"):
@@ -125,12 +130,15 @@ class RowAddresses(wiring.Component):
                 with m.If(self.rows.ready):
                     m.d.sync += [
                         row.gradient.eq(next_gradient),
-                        row.weights.eq(row.weights + Mux(job.depthwise, lanes, job.weights_row)),
-                        taps_left.eq(taps_left - Mux(job.depthwise, lanes, 1)),
+                        row.weights.eq(row.weights + Mux(depthwise, lanes, job.weights_row)),
+                        taps_left.eq(taps_left - Mux(depthwise, lanes, 1)),
+                        row.channel_ends.eq(Mux(depthwise, taps_left <= 2 * lanes, taps_left == 2)),
                     ]
+                    with m.If(depthwise & (taps_left < 2 * lanes)):
+                        m.d.sync += row.values.eq(taps_left % lanes)
                     with m.If(row.channel_ends):
                         m.d.sync += [self.rows.valid.eq(0), self.position.eq(self.position + 1)]
-                        with m.If(job.depthwise):
+                        with m.If(depthwise):
                             m.d.sync += [
                                 row.gradient.eq(gradient_channel + job.gradient_row),
                                 gradient_channel.eq(gradient_channel + job.gradient_row),

@@ -43,8 +43,9 @@ class Rows(wiring.Component):
     Flow control: streams. Queues take the partial sums and weights of a row, and the scales of two
     blocks, before the row is there; without ``accumulate`` and ``update`` nothing is taken of them.
 
-    Latency: `latency` cycles from the last value of a beat to the beat, `latency_updated` with
-    ``update``. Throughput: a value a cycle, without a pause between rows.
+    Latency: `setup` = 3 cycles from ``start`` to the first value at the earliest, `latency` cycles
+    from the last value of a beat to the beat, `latency_updated` with ``update``. Throughput: a
+    value a cycle, without a pause between rows.
 
     Parameters
     ----------
@@ -64,6 +65,7 @@ class Rows(wiring.Component):
     idle: Out(1), no job, or all rows of the job were taken and all beats given.
     """
 
+    setup = RowWalk.latency
     latency = _ADDED + BeatPack.latency
     latency_updated = latency + Update.latency
 
@@ -119,6 +121,7 @@ class Rows(wiring.Component):
 
         # cycle 0: a value is issued when everything it needs is there
         issue, begins, ends, fresh = Signal(), Signal(), Signal(), Signal()
+        accumulates, updates = Signal(), Signal()  # of the job, near at hand
         lane = walk.lane
         word, byte = lane[: (words - 1).bit_length()], lane[: (size - 1).bit_length()]
         m.d.comb += [
@@ -127,24 +130,28 @@ class Rows(wiring.Component):
                 getattr(walk, name).eq(getattr(self, name))
                 for name in ("outputs", "taps", "selected", "depthwise")
             ),
-            fresh.eq(self.update & walk.fresh),
-            begins.eq(Mux(self.update, byte, word) == 0),
-            ends.eq(walk.ends | Mux(self.update, byte.all(), word.all())),
+            fresh.eq(updates & walk.fresh),
+            ends.eq(walk.ends | Mux(updates, byte.all(), word.all())),
             issue.eq(
                 walk.running
                 & self.rows.valid
-                & (~self.accumulate | partials.r_rdy)
-                & (~self.update | weights.r_rdy)
+                & (~accumulates | partials.r_rdy)
+                & (~updates | weights.r_rdy)
                 & (~fresh | scales.r_rdy)
                 & (~begins | pack.available)
             ),
             walk.step.eq(issue),
             pack.reserve.eq(issue & begins),
             self.rows.ready.eq(issue & walk.ends),
-            partials.r_en.eq(issue & self.accumulate & (walk.ends | word.all())),
-            weights.r_en.eq(issue & self.update & (walk.ends | byte.all())),
+            partials.r_en.eq(issue & accumulates & (walk.ends | word.all())),
+            weights.r_en.eq(issue & updates & (walk.ends | byte.all())),
             scales.r_en.eq(issue & fresh & (walk.ends | self.depthwise | word.all())),
         ]
+        m.d.sync += [accumulates.eq(self.accumulate), updates.eq(self.update)]
+        with m.If(self.start):
+            m.d.sync += begins.eq(1)
+        with m.Elif(issue):
+            m.d.sync += begins.eq(ends)
         check(
             m,
             ~self.rows.ready | (self.rows.payload.last == walk.last),
@@ -164,7 +171,7 @@ class Rows(wiring.Component):
         m.d.sync += sum_2.eq(_choice(m, [sums_1[n] for n in range(len(groups))], group_1, "sum"))
 
         # cycle 3: with the partial sum
-        partial = Mux(self.accumulate, partials.r_data.word_select(word, VALUE_WIDTH), 0)
+        partial = Mux(accumulates, partials.r_data.word_select(word, VALUE_WIDTH), 0)
         partial_2 = delayed(m, partial.as_signed(), 2, "partial")
         total_3 = Signal(signed(VALUE_WIDTH), reset_less=True)
         m.d.sync += total_3.eq(sum_2 + partial_2)
@@ -213,7 +220,7 @@ class Rows(wiring.Component):
             pack.completes.eq(
                 Mux(self.update, delayed(m, ends_3, Update.latency, "updated_ends"), ends_3)
             ),
-            self.idle.eq(~walk.running & pack.empty),
+            self.idle.eq(~walk.busy & pack.empty),
         ]
         wiring.connect(m, pack.beats, wiring.flipped(self.beats))
         return m

@@ -96,7 +96,6 @@ class PositionWalk(wiring.Component):
     begin: In(1), to the first position. step: In(1).
     job: In(array_job_layout), still from begin on.
     position, base: Out(range(2 * plane)). rows, columns: Out(config.kernel).
-    first, last: Out(1), of the map.
     """
 
     def __init__(self, config: Configuration):
@@ -111,8 +110,6 @@ class PositionWalk(wiring.Component):
                 "base": Out(address),
                 "rows": Out(config.kernel),
                 "columns": Out(config.kernel),
-                "first": Out(1),
-                "last": Out(1),
             }
         )
 
@@ -121,8 +118,6 @@ class PositionWalk(wiring.Component):
         job = self.job
         m.submodules.row = row = Axis(self.config)
         m.submodules.column = column = Axis(self.config)
-        # the rows' own last would do, but everything waits for it
-        last = passes(m, "position", job.positions, self.begin, self.step)
         line_base = Signal.like(self.base)  # of this row's first position
         for axis, size, out_size, padding in (
             (row, job.height, job.out_height, job.padding_above),
@@ -138,18 +133,16 @@ class PositionWalk(wiring.Component):
         m.d.comb += [
             column.step.eq(self.step),
             row.step.eq(self.step & column.last),
-            self.last.eq(last),
             self.rows.eq(row.inside),
             self.columns.eq(column.inside),
         ]
-        with m.If(self.begin | (self.step & self.last)):
-            m.d.sync += [Cat(self.position, self.base, line_base).eq(0), self.first.eq(1)]
+        with m.If(self.begin | (self.step & column.last & row.last)):
+            m.d.sync += Cat(self.position, self.base, line_base).eq(0)
         with m.Elif(self.step):
             following = line_base + job.line
             m.d.sync += [
                 self.position.eq(self.position + 1),
                 self.base.eq(Mux(column.last, following, self.base + job.stride)),
-                self.first.eq(0),
             ]
             with m.If(column.last):
                 m.d.sync += line_base.eq(following)

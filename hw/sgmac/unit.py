@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sparse-gradient unit: engine, numbers, what they start, and two masters."""
 
-from amaranth.hdl import Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,6 +10,7 @@ from hw.bus.signature import Axi4Read, Axi4Write
 from hw.bus.write_master import WriteMaster
 from hw.config import Configuration, width_for
 from hw.flush import Flush
+from hw.pipeline import delayed
 from hw.sgmac.channel_choice import ChannelChoice
 from hw.sgmac.datapath import GradientDatapath
 from hw.sgmac.engine import GradientEngine
@@ -87,22 +88,31 @@ class SparseGradient(wiring.Component):
         m.submodules.writer = writer = WriteMaster(ADDRESS_WIDTH, config.data_width, **sizes)
         wiring.connect(m, reader.axi, wiring.flipped(self.read))
         wiring.connect(m, writer.axi, wiring.flipped(self.write))
-        gradient, ranks, schedules = (self.asked.operation == each for each in GradientOperation)
-        for block, at_work in ((datapath, gradient), (choice, ~gradient)):
+        # which job it is, known long before it begins
+        gradient, ranks, schedules = (Signal(name=f"is_{each.name}") for each in GradientOperation)
+        for flag, operation in zip((gradient, ranks, schedules), GradientOperation, strict=True):
+            m.d.sync += flag.eq(self.asked.operation == operation)
+        # a register for each stream, so that none of them reaches too far
+        others = [delayed(m, ~gradient, number, "others") for number in range(1, 5)]
+        m.d.comb += [
+            datapath.read.payload.eq(reader.data.payload),
+            choice.read.payload.eq(reader.data.payload),
+            datapath.read.valid.eq(reader.data.valid & ~others[0]),
+            choice.read.valid.eq(reader.data.valid & others[0]),
+            reader.data.ready.eq(Mux(others[0], choice.read.ready, datapath.read.ready)),
+        ]
+        for other, name, target in (
+            (others[1], "reads", reader.transfers),
+            (others[2], "writes", writer.transfers),
+            (others[3], "written", writer.data),
+        ):
+            first, second = getattr(datapath, name), getattr(choice, name)
             m.d.comb += [
-                block.read.payload.eq(reader.data.payload),
-                block.read.valid.eq(reader.data.valid & at_work),
+                first.ready.eq(target.ready & ~other),
+                second.ready.eq(target.ready & other),
+                target.valid.eq(Mux(other, second.valid, first.valid)),
+                Value.cast(target.payload).eq(Mux(other, second.payload, first.payload)),
             ]
-            with m.If(at_work):
-                m.d.comb += reader.data.ready.eq(block.read.ready)
-            for source, target in (
-                (block.reads, reader.transfers),
-                (block.writes, writer.transfers),
-                (block.written, writer.data),
-            ):
-                m.d.comb += source.ready.eq(target.ready & at_work)
-                with m.If(at_work):
-                    m.d.comb += [target.payload.eq(source.payload), target.valid.eq(source.valid)]
         m.d.comb += [
             choice.job.eq(numbers.choice),
             choice.rank.eq(engine.begin & ranks),

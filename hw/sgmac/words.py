@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Beats of the memory port become 32-bit words."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -51,24 +51,32 @@ class Words(wiring.Component):
         m = Module()
         words = self.data_width // WORD_BITS
         beat = Signal(self.data_width)
-        held = Signal(range(words + 1))  # words of the beat not yet given
-        missing = Signal.like(self.count)
+        held = Signal(range(words + 1))  # words of the beat not yet given; none behind the last
+        missing, unread = Signal.like(self.count), Signal.like(self.count)
+        wanted = Signal()  # unread != 0: words of beats to come
         m.d.comb += [
-            self.beats.ready.eq((missing > held) & (held <= 1)),
-            self.valid.eq((held != 0) & (missing != 0)),
+            self.beats.ready.eq(wanted & (held <= 1)),
+            self.valid.eq(held != 0),
             self.word.eq(beat[:WORD_BITS]),
-            self.last.eq(missing == 1),
         ]
         with m.If(self.valid):
             m.d.sync += [
                 missing.eq(missing - 1),
-                held.eq(held - 1),
+                self.last.eq(missing == 2),
+                held.eq(Mux(self.last, 0, held - 1)),
                 beat.eq(beat >> WORD_BITS),
             ]
-            with m.If(self.last):
-                m.d.sync += held.eq(0)
         with m.If(self.beats.valid & self.beats.ready):
-            m.d.sync += [beat.eq(self.beats.payload), held.eq(words)]
+            m.d.sync += [
+                beat.eq(self.beats.payload),
+                held.eq(words),
+                unread.eq(unread - words),
+                wanted.eq(unread > words),
+            ]
         with m.If(self.start):
-            m.d.sync += [missing.eq(self.count), held.eq(0)]
+            m.d.sync += [
+                Cat(missing, unread).eq(Cat(self.count, self.count)),
+                Cat(wanted, held).eq(1),
+                self.last.eq(self.count == 1),
+            ]
         return m

@@ -101,7 +101,7 @@ def test_latency(seed):
     """From start: setup, the words of the error and of x, the positions, the row."""
     sizes = convolution(1, 1, (5, 5))
     run = without_stalls(FOUR, [vectors.job(FOUR, sizes, [0], seed)])
-    assert GradientArray.latency == 9
+    assert GradientArray.latency == 10
     first_word = 1 + GradientArray.setup
     last_position = first_word + 4 + 4 + 25 - 1
     assert run.busy == [last_position + GradientArray.latency + 1]

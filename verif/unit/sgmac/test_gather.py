@@ -275,7 +275,7 @@ def test_illegal_lists(channels):
             await ctx.tick().repeat(4)
             assert ctx.get(dut.loaded) and ctx.get(dut.illegal) == (attempt is words)
         ctx.set(dut.position[0], 1)
-        await ctx.tick()
+        await ctx.tick().repeat(ChannelList.latency)
         assert ctx.get(dut.channel[0]) == 9
 
     simulator = Simulator(dut)
@@ -294,8 +294,10 @@ def test_row_addresses(name, pattern, seed):
     cycles = []
 
     async def listed(ctx):
+        seen = [0] * ChannelList.latency  # of the last cycles
         async for *_, position in ctx.tick().sample(dut.position):
-            ctx.set(dut.channel, job.channels[min(position, len(job.channels) - 1)])
+            seen = [*seen[1:], position]
+            ctx.set(dut.channel, job.channels[min(seen[0], len(job.channels) - 1)])
 
     async def testbench(ctx):
         ctx.set(dut.job, job.numbers())

@@ -50,15 +50,16 @@ class Ring:
         self.cycle += 1
 
     async def read(self, ctx, places):
-        """The bytes at (position, offset, inside) of the plane, one a cycle, then follow."""
+        """The bytes at (position, offset, inside) of the plane, one a cycle, and follow before the
+        last one."""
         seen = []
-        for number in range(len(places) + PlaneRing.latency):
-            if number < len(places):
+        for number in range(-1, len(places) + PlaneRing.latency):
+            if 0 <= number < len(places):
                 ctx.set(self.dut.position, places[number][0])
                 ctx.set(self.dut.offset, places[number][1] % (2 * TINY.plane))
             if 1 <= number <= len(places):
                 ctx.set(self.dut.inside, places[number - 1][2])
-            ctx.set(self.dut.follow, number == len(places) - 1)
+            ctx.set(self.dut.follow, number == len(places) - 2)
             if number >= PlaneRing.latency:
                 seen.append(ctx.get(self.dut.byte))
             await self.tick(ctx)
@@ -93,7 +94,7 @@ def test_planes_one_after_the_other(beats, seed):
 
 
 def test_times_of_a_full_ring(seed):
-    """A word a cycle until it is full; ready behind a plane's last word; room 3 cycles after."""
+    """A word a cycle until it is full; ready behind a plane's last word; room 4 cycles after."""
     ring = Ring(4, 0, 6, seed)
 
     async def testbench(ctx):
@@ -113,7 +114,9 @@ def test_times_of_a_full_ring(seed):
         assert not ctx.get(ring.dut.space)
 
     ring.run(testbench)
-    assert ring.written == [*range(CAPACITY), *range(CAPACITY + 3, CAPACITY + 7)]
+    again = CAPACITY + PlaneRing.release
+    assert PlaneRing.release == 4
+    assert ring.written == [*range(CAPACITY), *range(again, again + 4)]
 
 
 def test_resident_planes_stay(seed):
