@@ -7,7 +7,6 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from rich.table import Table
 from torch.nn import functional
 
 from host import datasets
@@ -66,7 +65,8 @@ def main(
             on_start(seeds * len(shares) * (len(selectors) + 1))
             test = _Test(pool, dataset.x_train[held], dataset.y_train[held])
             columns = [_column(pool, test, selectors, share, seeds, on_step) for share in shares]
-    console.print(_table(dataset, pool, shares, selectors, columns), width=160)
+    text = _table(dataset, pool, shares, selectors, columns)
+    console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def _column(
@@ -177,27 +177,25 @@ def _table(
     shares: list[float],
     selectors: list[Selector],
     columns: list[dict[str, np.ndarray]],
-) -> Table:
+) -> str:
+    """As Markdown, so that a document can take it as it is."""
     seeds = len(columns[0]["random"])
-    table = Table(
-        title=f"{dataset.name}: points to random on held-out training samples, {seeds} seeds",
-        title_justify="left",
-    )
-    table.add_column("selector", no_wrap=True)
     per_class = len(pool.x_train) / len(pool.classes)
-    for share in shares:
-        table.add_column(
-            f"keep {share:g}\n({share * per_class:.0f} a class)", justify="right", no_wrap=True
-        )
+    rows = [
+        ["points to random", *(f"keep {100 * share:g} %" for share in shares)],
+        ["---"] * (len(shares) + 1),
+        ["samples a class", *(f"{share * per_class:.0f}" for share in shares)],
+    ]
     for name in (one.name for one in selectors):
-        cells = []
-        for column in columns:
-            error = column[name].std(ddof=1) / np.sqrt(seeds)
-            cells.append(f"{column[name].mean():+.2f} ± {error:.2f}")
-        table.add_row(name, *cells)
-    accuracy = [f"{column['random'].mean():.2f} %" for column in columns]
-    table.add_row("random itself", *accuracy, style="dim")
-    return table
+        errors = [column[name].std(ddof=1) / np.sqrt(seeds) for column in columns]
+        cells = [
+            f"{column[name].mean():+.2f} +- {error:.2f}"
+            for column, error in zip(columns, errors, strict=True)
+        ]
+        rows.append([f"`{name}`", *cells])
+    rows.append(["random itself", *(f"{column['random'].mean():.2f} %" for column in columns)])
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([f"{dataset.name}, {seeds} seeds:", "", *lines])
 
 
 if __name__ == "__main__":

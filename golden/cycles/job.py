@@ -34,7 +34,7 @@ def read_cycles(
     out = sums_cycles(beats, byte_lanes, most_features)
     moved = max(words + out, n * beats_in + out, ceil(words / n) + n * out)
     clear = sums_cycles(most_features // byte_lanes, byte_lanes, most_features)
-    return moved + clear + byte_lanes.bit_length() + 17
+    return moved + clear + byte_lanes.bit_length() + 18
 
 
 def job_cycles(

@@ -63,7 +63,7 @@ class BucketSums(wiring.Component):
 
     def __init__(self, config: Configuration):
         self.config = config
-        self.latency = 1 + config.lanes.bit_length() - 1
+        self.latency = 2 + config.lanes.bit_length() - 1
         self.banks = banks(config)
         self.rows = config.features // self.banks
         row = width_for(self.rows - 1)
@@ -97,6 +97,10 @@ class BucketSums(wiring.Component):
         full = Signal(2)  # of each set: it holds a complete sample
         row = Signal.like(self.last_row)
         ended, left = self.add & self.end, self.reading & self.last
+        # what the lanes see of the reading, from registers; a set is free once they have done it
+        read_1, last_1, set_1 = (Signal(name=f"{name}_1") for name in ("read", "last", "set"))
+        row_1 = Signal.like(row, reset_less=True)
+        m.d.sync += [read_1.eq(self.reading), last_1.eq(left), set_1.eq(emptying), row_1.eq(row)]
         m.d.comb += [
             self.open.eq(~full.bit_select(filling, 1)),
             self.reading.eq(full.bit_select(emptying, 1) & self.advance),
@@ -107,11 +111,13 @@ class BucketSums(wiring.Component):
         with m.If(ended):
             m.d.sync += [full.bit_select(filling, 1).eq(1), filling.eq(~filling)]
         with m.If(left):
-            m.d.sync += [full.bit_select(emptying, 1).eq(0), emptying.eq(~emptying)]
+            m.d.sync += emptying.eq(~emptying)
+        with m.If(last_1):
+            m.d.sync += full.bit_select(set_1, 1).eq(0)
         with m.If(self.clear):
-            m.d.sync += [filling.eq(0), emptying.eq(0), full.eq(0), row.eq(0)]
+            m.d.sync += [filling.eq(0), emptying.eq(0), full.eq(0), row.eq(0), read_1.eq(0)]
 
-        # cycle 0: read, add and write, or read and clear
+        # a cycle later: read, add and write, or read and clear
         level = [
             [Signal(lane_sum, name=f"sum_{lane}_{b}", reset_less=True) for b in banks]
             for lane in lanes
@@ -119,20 +125,14 @@ class BucketSums(wiring.Component):
         for lane in lanes:
             named = self.values[lane]
             bank, target = named.bucket[:bank_bits], named.bucket[bank_bits:]
-            # a register for each lane, for one could not reach them all in time
-            turn = Signal(name=f"emptying_{lane}")
-            with m.If(left):
-                m.d.sync += turn.eq(~turn)
-            with m.If(self.clear):
-                m.d.sync += turn.eq(0)
             rows = []
             for number in range(2):
                 store = memory.Memory(shape=sums, depth=self.rows, init=[])
                 m.submodules[f"lane_{lane}_set_{number}"] = store
                 read, write = store.read_port(domain="comb"), store.write_port(granularity=1)
-                empty = full[number] & self.advance & (turn == number)
+                empty = read_1 & (set_1 == number)
                 erase = self.clear | empty
-                m.d.comb += read.addr.eq(Mux(empty, row, target))
+                m.d.comb += read.addr.eq(Mux(empty, row_1, target))
                 # zeros are the sum of two zeros: nothing comes behind the adder
                 old = Signal(lane_sum, name=f"old_{lane}_{number}")
                 new = Signal(lane_sum, name=f"new_{lane}_{number}")
@@ -148,9 +148,9 @@ class BucketSums(wiring.Component):
                     m.d.comb += write.en.eq(1 << bank)
                 rows.append(read.data)
             for bucket in banks:
-                m.d.sync += level[lane][bucket].eq(Mux(turn, rows[1][bucket], rows[0][bucket]))
+                m.d.sync += level[lane][bucket].eq(Mux(set_1, rows[1][bucket], rows[0][bucket]))
 
-        # cycles 1 and on: a level of the tree each
+        # then a level of the tree each
         count = len(lanes)
         while count > 1:
             count //= 2
