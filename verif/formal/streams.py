@@ -140,6 +140,7 @@ def stream_array(bench: Bench) -> None:
     "Gather, tiny",
     RULES,
     Broken("hw.sgmac.gather", "taken.eq(self.reads.valid & self.reads.ready)", "taken.eq(ordered)"),
+    depth=25,
 )
 def stream_gather(bench: Bench) -> None:
     surrounded(bench, Gather(TINY))
