@@ -32,8 +32,8 @@ CONFIG = "edge"
 
 RULE_NOTE = (
     "Two rules spend the same budget on the same maps: medoid, the default, and grid, which the "
-    "paper's authors describe. The default was decided on held-out training samples of four data "
-    "sets: python -m scripts.measure_rule prints it."
+    "paper's authors describe. python -m scripts.measure_rule --data SRC compares them, and more, "
+    "on held-out training samples."
 )
 
 

@@ -36,6 +36,7 @@ def code_hash(kind: str) -> str:
             for node in ast.walk(tree):
                 body = getattr(node, "body", None)
                 if isinstance(body, list):
+                    # the type of walk's nodes has no body, those that come here have
                     node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
             digest.update(f"{file.name};{ast.dump(tree)}".encode())
     return digest.hexdigest()

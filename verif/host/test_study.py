@@ -64,8 +64,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         {
             "x_train": digits.x_train[train],
             "y_train": digits.y_train[train],
-            "x_test": digits.x_test[test],  # type: ignore[index]
-            "y_test": digits.y_test[test],  # type: ignore[index]
+            "x_test": digits.x_test[test],
+            "y_test": digits.y_test[test],
         },
     )
     result = nms(*command(source, folder / "whole", "--model", "mlp", "--jobs", 1))
