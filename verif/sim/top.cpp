@@ -8,6 +8,7 @@
 //   read OFFSET                   -> ok RESPONSE VALUE
 //   load ADDRESS BYTES <bytes>    -> ok
 //   dump ADDRESS BYTES            -> ok BYTES <bytes>
+//   pages                         -> ok PAGES BYTES <bytes>     of each its address, 8 bytes, and content
 //   interrupt LIMIT               -> ok LEVEL         runs until the line is high, LIMIT cycles at most
 //   step CYCLES                   -> ok
 //   reset                         -> ok
@@ -180,6 +181,9 @@ void obey(Simulator& simulator, const std::string& line) {
         words >> address >> length;
         bytes = simulator.memory().dump(address, length);
         answer << " " << length;
+    } else if (command == "pages") {
+        bytes = simulator.memory().pages();
+        answer << " " << bytes.size() / (8 + AxiMemory::PAGE) << " " << 8 + AxiMemory::PAGE;
     } else if (command == "interrupt") {
         uint64_t limit;
         words >> limit;

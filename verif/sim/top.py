@@ -54,7 +54,7 @@ class Activity:
     read_bursts, read_beats, write_bursts: begun. written: bytes.
     unread: bytes of the job's samples that were never read.
     bursts_after_error: bursts begun after an error response.
-    under_way: bursts not yet answered.
+    failed: whether an error was answered. under_way: bursts not yet answered.
     """
 
     cycle: int
@@ -64,6 +64,7 @@ class Activity:
     written: int
     unread: int
     bursts_after_error: int
+    failed: int
     under_way: int
 
 
@@ -155,6 +156,12 @@ class SimulatedPort:
         """Bytes of the memory; what was never written is 0xa5."""
         return self._tell_for_bytes(f"dump {address} {length}")[1]
 
+    def read_pages(self) -> dict[int, bytes]:
+        """All of the memory: pages of 4 KiB by their address; what is in none was never touched."""
+        (count, size), content = self._tell_for_bytes("pages")
+        pages = (content[i * size : (i + 1) * size] for i in range(count))
+        return {int.from_bytes(page[:8], "little"): page[8:] for page in pages}
+
     # ---- what a testbench needs
 
     def step(self, cycles: int) -> None:
@@ -166,11 +173,20 @@ class SimulatedPort:
         self._tell("reset")
         self._written = {register.offset: register.reset for register in self.map}
 
-    def set_memory(self, *, latency: int = 0, stall: float = 0.0, outstanding: int = 8) -> None:
-        """Other timing from here on."""
+    def set_memory(
+        self,
+        *,
+        latency: int = 0,
+        stall: float = 0.0,
+        outstanding: int = 8,
+        seed: int | None = None,
+    ) -> None:
+        """Other timing from here on; seed: of the pauses, the port's own unless told."""
         if not 0 <= stall < 1 or latency < 0 or outstanding < 1:
             raise ValueError(f"no such memory: {latency=}, {stall=}, {outstanding=}")
-        self._tell(f"memory {latency} {stall!r} {outstanding} {self.seed}")
+        self._tell(
+            f"memory {latency} {stall!r} {outstanding} {self.seed if seed is None else seed}"
+        )
 
     def fail(self, *, beat: int = 0, burst: int = 0, response: Response = Response.SLVERR) -> None:
         """Answers the `beat`-th read beat or the `burst`-th written burst from here with an error.
