@@ -10,7 +10,7 @@ SEED ?=
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: help setup demo test verilog sim synth formal lint clean
+.PHONY: help setup demo test verilog sim synth formal soak lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ synth: $(STAMP) ## area and clock of tiny and edge on an ECP5 against the baseli
 formal: $(STAMP) ## proofs for all inputs, each with a broken variant that must be refuted (fetches .[formal])
 	@$(BIN)/python -c 'import pyosys' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[formal]"
 	$(BIN)/python -m verif.formal --workers $(WORKERS)
+
+soak: $(STAMP) ## 5,000 random jobs of both engines with faults, on the compiled tiny (SEED=n replays one)
+	$(BIN)/python -m verif.soak --jobs 5000 --seed $(or $(SEED),1)
 
 lint: $(STAMP) ## ruff (lint and format) and pyright
 	$(BIN)/ruff check .

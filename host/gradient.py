@@ -96,7 +96,7 @@ def read_array(path: Path, what: str) -> np.ndarray:
         array = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise GradientError(f"{what} {path} does not exist") from None
-    except (OSError, ValueError, EOFError) as wrong:
+    except Exception as wrong:  # numpy and zipfile raise of every kind for spoilt bytes
         raise GradientError(f"{what} {path} cannot be read as a .npy file: {wrong}") from None
     if not isinstance(array, np.ndarray):
         raise GradientError(f"{what} {path} holds several arrays: save one array with numpy.save")
@@ -112,6 +112,14 @@ def read_array(path: Path, what: str) -> np.ndarray:
     return array
 
 
+def _load(path: Path) -> np.ndarray:
+    """What is in a .npy file; ValueError when there is nothing to be had."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except Exception as wrong:  # as above
+        raise ValueError(f"it cannot be read as a .npy file: {wrong}") from None
+
+
 def read_channels(given: str, in_channels: int) -> np.ndarray:
     """'all', numbers joined by commas, or a file of numbers (text or .npy): the channels, int64.
     GradientError unless they are ascending, unique and 0..in_channels - 1."""
@@ -124,7 +132,7 @@ def read_channels(given: str, in_channels: int) -> np.ndarray:
         if not path.is_file():
             raise ValueError("it is neither 'all', a list like 1,5,7 nor a file with such a list")
         if path.suffix == ".npy":
-            return check_channels(np.load(path, allow_pickle=False), in_channels)
+            return check_channels(_load(path), in_channels)
         numbers = _numbers(path.read_text(encoding="utf-8"))
         if numbers is None:
             raise ValueError("it must hold whole numbers, between commas, blanks or line ends")

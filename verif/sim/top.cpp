@@ -11,6 +11,7 @@
 //   pages                         -> ok PAGES BYTES <bytes>     of each its address, 8 bytes, and content
 //   interrupt LIMIT               -> ok LEVEL         runs until the line is high, LIMIT cycles at most
 //   step CYCLES                   -> ok
+//   mutant NUMBER                 -> ok               only built with MUTANTS; 0: none
 //   reset                         -> ok
 //   memory LATENCY STALL OUTSTANDING SEED -> ok
 //   fail READ_BEAT RESPONSE WRITE_BURST RESPONSE -> ok    counted from here on, from 1; 0: none
@@ -63,6 +64,10 @@ class Simulator {
         clock(0);
         clock(1);  // the accelerator's own reset is a cycle late
     }
+
+#ifdef MUTANTS
+    void mutant(uint64_t number) { top_.mutant = number; }
+#endif
 
     void step() {
         memory_.drive(cycle_);
@@ -196,6 +201,12 @@ void obey(Simulator& simulator, const std::string& line) {
         uint64_t count;
         words >> count;
         while (count--) simulator.step();
+#ifdef MUTANTS
+    } else if (command == "mutant") {
+        uint64_t number;
+        words >> number;
+        simulator.mutant(number);
+#endif
     } else if (command == "reset") {
         simulator.reset();
     } else if (command == "memory") {

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,7 @@ class SimulatedPort:
     stall: probability with which each channel pauses, each cycle; 0 to below 1.
     outstanding: bursts the memory accepts before it has answered the first.
     seed: decides when channels pause, and fills what the hardware leaves undefined.
+    program: the simulator, if it is not to be the one of `config`, with the same ports.
 
     Raises
     ------
@@ -96,6 +98,7 @@ class SimulatedPort:
         stall: float = 0.0,
         outstanding: int = 8,
         seed: int = 1,
+        program: Path | None = None,
     ) -> None:
         self.config = config
         self.seed = seed
@@ -104,7 +107,7 @@ class SimulatedPort:
         self._trace_shape = block.entry["ports"]["observed"]
         valid = [self._trace_shape["fields"][f"{name}_valid"]["offset"] for name in TRACED]
         self._process = subprocess.Popen(
-            [build_top(block), str(seed), *map(str, valid)],
+            [program or build_top(block), str(seed), *map(str, valid)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -229,6 +232,10 @@ class SimulatedPort:
             code=rows["code"].reshape(-1)[:n].astype(np.int32),
             coordinates=np.stack([coordinates["x"], coordinates["y"]], axis=1).astype(np.int32),
         )
+
+    def tell(self, command: str) -> list[str]:
+        """Another command of top.cpp; the words of its answer."""
+        return self._tell(command)
 
     # ---- the process
 

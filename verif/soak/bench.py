@@ -26,7 +26,7 @@ ENDED = 300
 class Tally:
     """What was done.
 
-    good: jobs that ended well and were exact. early: jobs that a fault ended. faults: by kind, those
+    good: jobs that ended well, exact. early: jobs that a fault ended. faults: by kind, those
     that took effect. next_exact: good jobs right after a round whose fault took effect. values:
     compared beyond memory.
     """
@@ -109,9 +109,10 @@ class Bench:
         places = lay_out(rng, sizes, self.base, self.config.beat_bytes)
         for job in self.jobs:
             own = f"{job.engine}:"
-            job.place({n.removeprefix(own): a for n, a in places.items() if n.startswith(own)}
-                      if job.engine else {n[1:]: a for n, a in places.items() if n[0] == ":"},
-                      self.mirror)  # fmt: skip
+            job.place(
+                {n.removeprefix(own): a for n, a in places.items() if n.startswith(own)},
+                self.mirror,
+            )
             job.prepare(self.port)
             for name, word in job.words.items():
                 self._write(name, word)
@@ -170,15 +171,23 @@ class Bench:
             busy = self._fields(f"{victim.engine}status")["busy"]
             if not busy:
                 break
-            locked = [r for r in registers if r.locked and r.name.startswith(PREFIX) ==
-                      (victim.engine == PREFIX) and r.access in (Access.READ_WRITE, Access.WRITE_ONLY)]  # fmt: skip
+            unit = victim.engine == PREFIX
+            locked = [
+                r
+                for r in registers
+                if r.locked
+                and r.name.startswith(PREFIX) == unit
+                and r.access in (Access.READ_WRITE, Access.WRITE_ONLY)
+            ]
             register = locked[int(rng.integers(len(locked)))]
             try:
                 port.write(register.offset, int(rng.integers(1 << 32)))
             except AccessRefused:
                 pass
             else:
-                raise Mismatch(f"{register.name} was written while its engine was at work")
+                if self._fields(f"{victim.engine}status")["busy"]:
+                    raise Mismatch(f"{register.name} was written while its engine was at work")
+                break  # the job had just ended
             if self._fields(f"{victim.engine}errors")["refused"]:
                 continue
             # only a start that surely finds the job under way: an ended job would begin anew
@@ -195,8 +204,9 @@ class Bench:
             if not self.port.wait_for_interrupt(self._patience):
                 phases = [self._fields(f"{e}status")["phase"] for e in sorted(left)]
                 raise Mismatch(f"no interrupt in {self._patience} cycles, phases {phases}")
-            events = self._fields("interrupt_status")
-            self._write("interrupt_status", 0xF)
+            word = self._read("interrupt_status")
+            events = self.port.map["interrupt_status"].decode(word)
+            self._write("interrupt_status", word)  # what comes in the meantime stays
             for engine in sorted(left):
                 if events[f"{engine}done"] or events[f"{engine}error"]:
                     status = self._fields(f"{engine}status")
@@ -227,7 +237,8 @@ class Bench:
             allowed = {f"{side}_slave", f"{side}_decode"}
         elif fault == "abort":
             allowed = {"aborted"}
-        if (job.unlisted or activity.failed) and len(errors & allowed) != 1 or errors - allowed:
+        must = job.unlisted or activity.failed
+        if errors - allowed or (must and len(errors & allowed) != 1):
             raise Mismatch(f"errors {errors}: one of {allowed} was expected")
         if status["done"] == bool(errors) or status["busy"]:
             raise Mismatch(f"status {status} with errors {errors}")
@@ -250,7 +261,7 @@ class Bench:
             place = int(wrong[0])
             raise Mismatch(
                 f"{wrong.size} bytes that no job has to write differ, the first at "
-                f"{self.base + place:#x}: {window[place]:#04x}, not {self.mirror.window[place]:#04x}"
+                f"{self.base + place:#x}"
             )
         for job in self.jobs:
             if not ended.get(job.engine):
