@@ -187,7 +187,9 @@ class Bench:
             else:
                 if self._fields(f"{victim.engine}status")["busy"]:
                     raise Mismatch(f"{register.name} was written while its engine was at work")
-                break  # the job had just ended
+                # the job had just ended; following hangs on registers, so what was there comes back
+                self._write(register.name, victim.words.get(register.name, 0))
+                break
             if self._fields(f"{victim.engine}errors")["refused"]:
                 continue
             # only a start that surely finds the job under way: an ended job would begin anew
