@@ -11,7 +11,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 FETCH_FORMAL = $(BIN)/python -c 'import pyosys' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[formal]"
 
-.PHONY: help setup demo test verilog sim regress coverage synth formal soak lint clean
+.PHONY: help setup demo test verilog sim regress coverage synth formal soak mutation lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ formal: $(STAMP) ## proofs for all inputs, each with a broken variant that must 
 
 soak: $(STAMP) ## 5,000 random jobs of both engines with faults, on the compiled tiny (SEED=n replays one)
 	$(BIN)/python -m verif.soak --jobs 5000 --seed $(or $(SEED),1)
+
+mutation: $(STAMP) ## faults in the netlist of tiny, one by one: which the regression tells (hours; goes on where it was)
+	@$(FETCH_FORMAL)
+	$(BIN)/python -m verif.mutation
 
 lint: $(STAMP) ## ruff (lint and format) and pyright
 	$(BIN)/ruff check .
