@@ -74,9 +74,7 @@ class RowAddresses(wiring.Component):
         config, job, row = self.config, self.job, self.rows.payload
         lanes = config.outputs
         m.submodules.multiply = multiply = self._multiply
-        piece = Signal.like(multiply.right)  # near at hand
-        m.d.sync += piece.eq(job.weights_piece)
-        m.d.comb += [multiply.left.eq(self.channel), multiply.right.eq(piece)]
+        m.d.comb += [multiply.left.eq(self.channel), multiply.right.eq(job.weights_piece)]
 
         outputs_left = Signal.like(job.outputs)  # from this block on
         taps_left = Signal.like(job.taps)  # from this row on
