@@ -11,9 +11,9 @@ import pytest
 
 from hw.top import Top
 from rtl_gen.verilog import generate
+from verif.cocotb.board import TINY, begin, real
 from verif.cocotb.icarus import without_first_values
 from verif.cocotb.runner import simulate
-from verif.cocotb.test_top import TINY, begin, real
 from verif.sim.toolchain import ToolchainError, icarus_version
 
 MODULE = "verif.cocotb.test_icarus"

@@ -31,6 +31,9 @@
 #include "Vtop.h"
 #include "axi_memory.h"
 #include "verilated.h"
+#if VM_COVERAGE
+#include "verilated_cov.h"
+#endif
 
 namespace {
 
@@ -245,5 +248,8 @@ int main(int argc, char** argv) {
     Simulator simulator(context.get(), seed, trace_bits);
     char line[1024];
     while (std::fgets(line, sizeof line, stdin) != nullptr) obey(simulator, line);
+#if VM_COVERAGE
+    if (const char* file = std::getenv("NMS_COVERAGE_FILE")) context->coveragep()->write(file);
+#endif
     return 0;
 }

@@ -4,6 +4,7 @@
 SimulatedPort is what the host's driver runs on.
 """
 
+import os
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from hw.bus.signature import Response
 from hw.config import Configuration
 from hw.registers import register_map
 from rtl_gen import packing
+from verif.coverage import code
+from verif.coverage.observers import Registers
 from verif.sim.gradient_regions import gradient_regions
 from verif.sim.simulator import SimulationError
 from verif.sim.top_build import build_top, generate_top
@@ -102,14 +105,18 @@ class SimulatedPort:
         block = generate_top(config)
         self._trace_shape = block.entry["ports"]["observed"]
         valid = [self._trace_shape["fields"][f"{name}_valid"]["offset"] for name in TRACED]
+        self._data = code.fresh()
         self._process = subprocess.Popen(
             [build_top(block), str(seed), *map(str, valid)],
+            env={**os.environ, code.FILE: str(self._data)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
         self._lock = threading.Lock()
         self._written = {register.offset: register.reset for register in self.map}
+        self._names = {register.offset: register.name for register in self.map}
+        self._seen = Registers(config, self.map)
         self.set_memory(latency=latency, stall=stall, outstanding=outstanding)
 
     def __enter__(self) -> "SimulatedPort":
@@ -124,6 +131,7 @@ class SimulatedPort:
             if pipe is not None:
                 pipe.close()
         self._process.wait()
+        code.keep(self._data)
 
     # ---- what a driver needs
 
@@ -131,6 +139,7 @@ class SimulatedPort:
         """The register at this byte offset."""
         response, value = self._tell(f"read {offset}")
         self._check(int(response), f"a read of register {offset:#05x}")
+        self._seen.read(self._names[offset], int(value))
         return int(value)
 
     def write(self, offset: int, value: int) -> None:
@@ -142,6 +151,7 @@ class SimulatedPort:
         (response,) = self._tell(f"write {offset} {value}")
         self._check(int(response), f"a write of register {offset:#05x}")
         self._written[offset] = value
+        self._seen.wrote(self._names[offset], value)
 
     def wait_for_interrupt(self, timeout: int) -> bool:
         """Runs until the interrupt line is high (True), or for `timeout` cycles."""
@@ -163,6 +173,7 @@ class SimulatedPort:
 
     def reset(self) -> None:
         """Two cycles of reset, for the memory port too; the memory keeps its content."""
+        self._seen.reset()
         self._tell("reset")
         self._written = {register.offset: register.reset for register in self.map}
 
