@@ -31,6 +31,9 @@ DATA = [
 ]
 
 
+WRITTEN = r"    if (\$auto$verilog_backend.cc:2355:dump_module$4 ) begin end"
+
+
 @pytest.fixture
 def collecting(monkeypatch, tmp_path):
     monkeypatch.setenv("NMS_COVERAGE", "functional")
@@ -249,12 +252,14 @@ def test_files_are_kept_and_added_up(collecting, tmp_path):
         data = code.fresh()
         data.parent.mkdir(parents=True, exist_ok=True)
         data.write_text("".join(DATA))
-        code.keep(data)
+        code.keep(data, "\n" * 12 + WRITTEN)
         assert not data.exists()
     files = sorted(tmp_path.glob("coverage/code/*.dat.gz"))
     assert len(files) == 2
-    assert sorted(code.merge(files).values()) == [0, 0, 2, 6]
-    code.keep(tmp_path / "never written")
+    merged = code.merge(files)
+    assert sorted(merged.values()) == [0, 0, 6], "the branch in line 13 is the writer's own"
+    assert {place.kind for place in merged} == {"line", "toggle"}
+    code.keep(tmp_path / "never written", "")
     assert len(list(tmp_path.glob("coverage/code/*"))) == 2
 
 

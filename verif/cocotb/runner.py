@@ -192,7 +192,7 @@ def simulate(
         )
     except (RuntimeError, SystemExit):
         pass  # the results file tells
-    code.keep(run / "coverage.dat")
+    code.keep(run / "coverage.dat", block.verilog)
     failures = _failures(results)
     if failures:
         again = f"COCOTB_RANDOM_SEED={seed} .venv/bin/python -m pytest {shlex.quote(name)}"

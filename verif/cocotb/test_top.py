@@ -21,14 +21,14 @@ pytestmark = pytest.mark.verilator
 top = boards.top
 
 SHORT = [
-    {"n": 17, "budget": 5, "rule": "medoid", "iterations": 3, "drop": 0.0},
-    {"n": 2, "budget": 1, "iterations": 1},
-    {"n": 3, "budget": 2, "dimensions": 1, "iterations": 2},
-    {"n": 9, "budget": 3, "dimensions": 7, "iterations": 0},
+    {"n": 17, "budget": 5, "rule": "medoid", "iterations": 3, "drop": 0.0, "spread": 256},
+    {"n": 2, "budget": 1, "rule": "curve", "iterations": 1, "drop": 0.5},
+    {"n": 3, "budget": 2, "rule": "curve", "dimensions": 1, "iterations": 2, "drop": 0.0},
+    {"n": 9, "budget": 3, "rule": "medoid", "dimensions": 7, "iterations": 0, "drop": 0.25},
     {"n": 13, "budget": 13, "rule": "grid", "iterations": 1, "drop": 0.5},
 ]
 LONG = [
-    {"n": 32, "budget": 8, "iterations": 5},
+    {"n": 32, "budget": 8, "rule": "curve", "iterations": 5, "drop": 0.25},
     {"n": 31, "budget": 31, "rule": "grid", "iterations": 3, "drop": 0.5},
     {"n": 32, "budget": 10, "dimensions": 3, "rule": "grid", "iterations": 10, "seed": 3},
 ]

@@ -21,6 +21,9 @@ POINT = re.compile(r"^C '(.*)' (\d+)$")
 ESCAPED = re.compile(r"__0([0-9A-F]{2})")
 NUMBER = re.compile(r"\$\d+$|_\d+$")
 KINDS = ("line", "branch", "toggle")
+BRANCH = re.compile(r"\x01l\x02(\d+)\x01.*\x01page\x02v_branch/")
+WRITER = re.compile(r"\s*if \(\\\$auto\$verilog_backend\S* \) begin end")
+"""What Yosys writes so that simulators compute a block at time 0: a branch on a constant."""
 FILE = "NMS_COVERAGE_FILE"
 """Names, to a compiled simulator, the file it is to write."""
 
@@ -75,14 +78,22 @@ def fresh() -> Path:
     return folder("code") / f"{uuid.uuid4().hex}.dat"
 
 
-def keep(data: Path) -> None:
-    """Take a data file that a simulation wrote, packed, into the folder of this kind."""
+def keep(data: Path, verilog: str) -> None:
+    """Take a data file that a simulation of this Verilog wrote, packed, into the folder.
+
+    Without the branches of WRITER: they can never be taken and are no part of the design.
+    """
     if not data.is_file():
         return  # the model counts nothing, or died
     target = fresh().with_suffix(".dat.gz")
     part = target.with_suffix(".part")
-    with gzip.open(part, "wb", compresslevel=1) as packed:
-        packed.write(data.read_bytes())
+    numbered = enumerate(verilog.splitlines(), 1)
+    never = {str(number) for number, line in numbered if WRITER.match(line)}
+    with data.open() as lines, gzip.open(part, "wt", compresslevel=1) as packed:
+        for line in lines:
+            found = BRANCH.search(line)
+            if found is None or found[1] not in never:
+                packed.write(line)
     part.rename(target)
     data.unlink()
 

@@ -215,7 +215,7 @@ class StreamSimulator:
                 text=True,
                 env={**os.environ, code.FILE: str(data)},
             )
-            code.keep(data)
+            code.keep(data, self.block.verilog)
             if finished.returncode:
                 reason = finished.stderr.strip() or f"exit status {finished.returncode}"
                 raise SimulationError(f"{self.block.top}, seed {seed}: {reason}")

@@ -109,7 +109,7 @@ class SimulatedPort:
         block = generate_top(config)
         self._trace_shape = block.entry["ports"]["observed"]
         valid = [self._trace_shape["fields"][f"{name}_valid"]["offset"] for name in TRACED]
-        self._data = code.fresh()
+        self._data, self._verilog = code.fresh(), block.verilog
         self._process = subprocess.Popen(
             [program or build_top(block), str(seed), *map(str, valid)],
             env={**os.environ, code.FILE: str(self._data)},
@@ -135,7 +135,7 @@ class SimulatedPort:
             if pipe is not None:
                 pipe.close()
         self._process.wait()
-        code.keep(self._data)
+        code.keep(self._data, self._verilog)
 
     # ---- what a driver needs
 
