@@ -11,7 +11,7 @@ from hw.bus.read_master import read_layout
 from hw.config import Configuration, width_for
 from hw.sgmac.importance import Importance
 from hw.sgmac.job import ADDRESS_WIDTH, LENGTH_WIDTH, choice_job_layout
-from hw.sgmac.relay import Relay
+from hw.relay import Relay
 from hw.sgmac.schedule import Schedule
 
 __all__ = ["ChannelChoice"]
