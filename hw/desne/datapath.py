@@ -126,7 +126,8 @@ class Datapath(wiring.Component):
         gearbox, reduce, store, affinity, embed, sample = self.blocks.values()
 
         # what lies far apart meets in registers
-        m.submodules.words = words = ResetInserter(self.resets[0])(Relay(self.words.payload.shape()))
+        words = Relay(self.words.payload.shape())
+        m.submodules.words = ResetInserter(self.resets[0])(words)
         wiring.connect(m, wiring.flipped(self.words), words.input)
         wiring.connect(m, words.output, gearbox.words)
         wiring.connect(m, gearbox.bytes, reduce.bytes)
@@ -139,7 +140,8 @@ class Datapath(wiring.Component):
             store.features.valid.eq(reduce.features.valid & reduce.features.ready),
         ]
         for name in ("held", "passing"):
-            m.submodules[name] = relay = ResetInserter(self.resets[2])(Relay(beat_layout(config)))
+            relay = Relay(beat_layout(self.config))
+            m.submodules[name] = ResetInserter(self.resets[2])(relay)
             wiring.connect(m, getattr(store, name), relay.input)
             wiring.connect(m, relay.output, getattr(affinity, name))
         wiring.connect(m, affinity.edges, embed.edges)
