@@ -9,8 +9,9 @@ STAMP := .venv/.installed
 SEED ?=
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+FETCH_FORMAL = $(BIN)/python -c 'import pyosys' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[formal]"
 
-.PHONY: help setup demo test verilog sim synth formal lint clean
+.PHONY: help setup demo test verilog sim regress coverage synth formal soak mutation lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,13 +43,34 @@ sim: $(STAMP) ## full cocotb and compiled regressions in Verilator (SEED=n repla
 	$(BIN)/nms doctor
 	$(if $(SEED),COCOTB_RANDOM_SEED=$(SEED)) $(PYTEST) verif/cocotb verif/sim
 
+regress: $(STAMP) ## every test and proof but mutation, then the results by testpoint (SEED=n replays one)
+	$(BIN)/nms doctor
+	@mkdir -p build/regress && rm -f build/regress/*.xml build/formal/report.json
+	@$(FETCH_FORMAL)
+	@rm -rf build/coverage/functional; failed=0; \
+	$(if $(SEED),COCOTB_RANDOM_SEED=$(SEED)) NMS_COVERAGE=functional $(PYTEST) --junit-xml=build/regress/tests.xml verif || failed=1; \
+	$(BIN)/python -m verif.formal --workers $(WORKERS) || failed=1; \
+	$(BIN)/python -m verif.coverage --kind functional || failed=1; \
+	$(BIN)/python -m verif.testplan --results build/regress/tests.xml --proofs build/formal/report.json || failed=1; \
+	exit $$failed
+
+coverage: $(STAMP) ## functional coverage, then lines and toggles of the generated Verilog by block
+	$(BIN)/python -m verif.coverage --run --workers $(WORKERS)
+
 synth: $(STAMP) ## area and clock of tiny and edge on an ECP5 against the baseline (an hour; needs .[synth])
 	$(BIN)/python -m scripts.synth --preset tiny --block top --check
 	$(BIN)/python -m scripts.synth --preset edge --check
 
 formal: $(STAMP) ## proofs for all inputs, each with a broken variant that must be refuted (fetches .[formal])
-	@$(BIN)/python -c 'import pyosys' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[formal]"
+	@$(FETCH_FORMAL)
 	$(BIN)/python -m verif.formal --workers $(WORKERS)
+
+soak: $(STAMP) ## 5,000 random jobs of both engines with faults, on the compiled tiny (SEED=n replays one)
+	$(BIN)/python -m verif.soak --jobs 5000 --seed $(or $(SEED),1)
+
+mutation: $(STAMP) ## faults in the netlist of tiny, one by one: which the regression tells (hours; goes on where it was)
+	@$(FETCH_FORMAL)
+	$(BIN)/python -m verif.mutation
 
 lint: $(STAMP) ## ruff (lint and format) and pyright
 	$(BIN)/ruff check .

@@ -10,13 +10,13 @@ the two numbers are recorded with the selection. Data that is bytes already is l
 """
 
 import hashlib
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from host.errors import DataError
+from host.files import check_arrays
 from host.readers import Arrays, read_cifar_folder, read_idx_folder
 
 DIGITS_SPLIT_SEED = 20260101
@@ -150,8 +150,10 @@ def _read(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as archive:
             keys = ("x_train", "y_train", "x_test", "y_test")
-            return {key: archive[key] for key in keys if key in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+            arrays = {key: archive[key] for key in keys if key in archive.files}
+            check_arrays(arrays)
+            return arrays
+    except Exception as error:  # numpy, zipfile and zlib raise of every kind for spoilt bytes
         raise DataError(f"{path} cannot be read as an .npz of plain arrays: {error}") from None
 
 

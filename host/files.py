@@ -4,8 +4,11 @@
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from host.errors import UserError
 
@@ -27,7 +30,17 @@ def check_writable(path: Path, option: str = "--out") -> None:
 
 def write_whole(path: Path, content: str | bytes) -> None:
     """Writes `content`, text as UTF-8, beside `path` and renames it there, so that no reader ever
-    sees half a file."""
+    sees half a file. UserError where it cannot: no room, no right to."""
+    try:
+        _write_whole(path, content)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(
+            f"{path} cannot be written: {reason}: make room, or write elsewhere"
+        ) from None
+
+
+def _write_whole(path: Path, content: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
@@ -41,6 +54,13 @@ def write_whole(path: Path, content: str | bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def check_arrays(members: Mapping[str, Any]) -> None:
+    """ValueError when a member of an .npz is no array: numpy gives its bytes as they are."""
+    for name, member in members.items():
+        if not isinstance(member, np.ndarray):
+            raise ValueError(f"{name} is no array")
 
 
 def as_json(document: dict[str, Any], one_line: str | None = None) -> str:

@@ -113,16 +113,21 @@ def read_selection(path: Path, dataset: Dataset) -> SelectionFile:
         raise SelectionError(
             f"{path} is not a selection of version {FORMAT_VERSION}: run nms select"
         )
-    recorded = document.get("data", {}).get("sha256")
+    data = document.get("data")
+    recorded = data.get("sha256") if isinstance(data, dict) else None
     if recorded != dataset.sha256:
         raise SelectionError(
             f"{path} was made from other data ({str(recorded)[:12]}...) than {dataset.source} "
             f"({dataset.sha256[:12]}...): select again from the data you train on"
         )
+    listed = document.get("indices")
+    # not as numpy would: it makes integers of fractions, truth values and digits in quotes
+    if not isinstance(listed, list) or any(type(index) is not int for index in listed):
+        raise SelectionError(f"{path} holds no list of indices: run nms select again")
     try:
-        indices = np.array(document["indices"], np.int64)
-    except (KeyError, ValueError, TypeError, OverflowError):
-        raise SelectionError(f"{path} holds no list of indices: run nms select again") from None
+        indices = np.array(listed, np.int64)
+    except OverflowError:
+        raise SelectionError(f"{path} holds indices of no sample: run nms select again") from None
     inside = indices.ndim == 1 and len(indices) and indices[0] >= 0
     if not inside or indices[-1] >= len(dataset.x_train) or np.any(np.diff(indices) <= 0):
         raise SelectionError(

@@ -137,16 +137,16 @@ def _last_row(
             ring.ends.append(row_end)
         owed.clear()
 
+    words.seek(depthwise)
     if not depthwise:
         half_ready = fill_half(blocks[0], -1)
     for block, planes in enumerate(blocks):
         coming, following_ready = 0, 0
         following = blocks[block + 1] if share and block + 1 < len(blocks) else 0
         for position in range(channels):
-            words.spend(3)
+            words.find()
             if depthwise:
                 half_ready = fill_half(1, block - 2)
-                words.spend(1)
             plane_ready = 0
             if resident and block:
                 words.skip()
@@ -154,6 +154,7 @@ def _last_row(
                 words.order(ring.beats)
                 words.time = plane_ready = ring.written(words.time, resident)
                 words.end()
+            words.seek(depthwise)
             words.spend(1)
             compute()
             if block and not position:

@@ -11,6 +11,9 @@ VALUE_BYTES = 4
 _ROW_PLACES = 2
 _QUEUE_LATENCY = 2  # from a beat to the value that needs it
 _EXTRA_BEATS = 2  # in queues of what rows need, beyond those of a row
+_PLANES = (
+    5  # from a position's planes taken, or the start, to the addresses of the next; depthwise 6
+)
 _READ = 3  # from a transfer's order to its first word in a memory
 BURST = 16  # beats
 _UNDER_WAY = 16  # transfers
@@ -24,6 +27,12 @@ class Words:
 
     def spend(self, cycles: int) -> None:
         """Cycles that the reader of memory takes without ordering anything."""
+
+    def seek(self, depthwise: bool) -> None:
+        """The addresses of the next position's planes are made from now on."""
+
+    def find(self) -> None:
+        """They are waited for."""
 
     def skip(self) -> None:
         """A transfer is not needed."""
@@ -42,10 +51,17 @@ class Transfers(Words):
         super().__init__()
         self.now = 1  # of the state machine
         self.free, self.planner = 0, 0  # from when on each takes another transfer
+        self.found = 0  # when the next planes' addresses are there
         self.ends: list[int] = []
 
     def spend(self, cycles: int) -> None:
         self.now += cycles
+
+    def seek(self, depthwise: bool) -> None:
+        self.found = self.now - 1 + _PLANES + depthwise
+
+    def find(self) -> None:
+        self.now = max(self.now, self.found)
 
     def skip(self) -> None:
         self.now = max(self.now, self.free) + 1

@@ -9,14 +9,13 @@ here. TensorFlow Lite: int8 weights with the scales and the order of layers in N
 
 import io
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from host.errors import TrainingError
-from host.files import read_json, write_whole
+from host.files import check_arrays, read_json, write_whole
 from host.trainer.network import Layer, Network
 
 Weights = dict[str, np.ndarray]
@@ -54,9 +53,10 @@ def load_weights(network: Network, path: Path) -> Weights:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
+            check_arrays(arrays)
     except FileNotFoundError:
         raise TrainingError(f"the weights {path} do not exist") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # numpy, zipfile and zlib raise of every kind for spoilt bytes
         raise TrainingError(f"{path} cannot be read as an .npz of plain arrays: {error}") from None
     try:
         if "first.weight" in arrays:

@@ -117,7 +117,8 @@ class GradientDatapath(wiring.Component):
             bias.accumulate.eq(job.accumulate),
         ]
         m.d.sync += [
-            bias.passes.eq(word.valid & word.ready & (word.payload.target == of_errors)),
+            # not without bias gradients: the layer may then have more outputs than it holds
+            bias.passes.eq(job.bias & word.valid & word.ready & (word.payload.target == of_errors)),
             bias.word.eq(word.payload.data),
         ]
 

@@ -6,7 +6,6 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from hw.arith.multiply import Multiply
 from hw.bus.bursts import transfer_layout
 from hw.bus.read_master import read_layout
 from hw.config import Configuration, width_for
@@ -14,6 +13,7 @@ from hw.sgmac.array_job import words_layout
 from hw.sgmac.channel_list import ChannelList
 from hw.sgmac.deal import Deal, Sink
 from hw.sgmac.job import ADDRESS_WIDTH, LENGTH_WIDTH, memory_job_layout
+from hw.sgmac.plane_addresses import PlaneAddresses
 from hw.sgmac.row_addresses import GRADIENT_BYTES, RowAddresses
 
 SCALE_BYTES = 4
@@ -33,8 +33,9 @@ class Gather(wiring.Component):
     Flow control: streams. What a reader does not take holds up all that was ordered after it; the
     order above makes sure that this ends.
 
-    Latency: 3 cycles from ``start`` to the first transfer. Throughput: a transfer every 2 cycles,
-    and `latency` cycles more for each address that depends on a channel; beats pass as they come.
+    Latency: 3 cycles from ``start`` to the first transfer. Throughput: a transfer every 2 cycles, a
+    cycle for each that is not needed, and one between a position's planes and its rows; positions
+    are no closer than PlaneAddresses and RowAddresses give them. Beats pass as they come.
 
     Parameters
     ----------
@@ -55,8 +56,6 @@ class Gather(wiring.Component):
         self.config = config
         beats = stream.Signature(config.data_width)
         width = width_for(config.channels - 1)
-        self._multiply = Multiply(width, width_for(config.plane))
-        self.latency = ChannelList.latency + self._multiply.latency + 1
         super().__init__(
             {name: In(1) for name in ("start",)}
             | {name: Out(1) for name in ("busy", "listed", "illegal")}
@@ -76,20 +75,21 @@ class Gather(wiring.Component):
         config, job = self.config, self.job
         lanes, lane_bits = config.outputs, exact_log2(config.outputs)
         m.submodules.list = channels = ChannelList(config, readers=3)
+        m.submodules.planes = planes = PlaneAddresses(config)
         m.submodules.rows = rows = RowAddresses(config)
-        m.submodules.multiply = multiply = self._multiply
         m.submodules.deal = deal = Deal(config)
-        row = rows.rows.payload
+        plane, row = planes.planes.payload, rows.rows.payload
         with_rows = Signal()
         depthwise, accumulates, updates = Signal(), Signal(), Signal()  # of the job, near at hand
-        position = Signal.like(channels.position[0])
         m.d.comb += [
             with_rows.eq(accumulates | updates),
-            channels.position[0].eq(position),
+            channels.position[0].eq(planes.position),
             channels.position[1].eq(rows.position),
             channels.position[2].eq(self.position),
+            planes.channel.eq(channels.channel[0]),
             rows.channel.eq(channels.channel[1]),
             self.channel.eq(channels.channel[2]),
+            planes.job.eq(job),
             rows.job.eq(job),
             channels.start.eq(self.start),
             channels.count.eq(job.selected),
@@ -144,11 +144,9 @@ class Gather(wiring.Component):
 
         scale_address = Signal(ADDRESS_WIDTH)
         outputs_left = Signal.like(job.outputs)  # from this block on
-        first_block, first_position = Signal(), Signal()
-        last_position, last_block = Signal(), Signal()
-        in_block, end = Signal(range(lanes + 1)), Signal.like(position)
-        wait = Signal(range(self.latency + 1))
-        of_errors, ending = Signal(), Signal()
+        first_block, last_position, last_block = Signal(), Signal(), Signal()
+        in_block = Signal(range(lanes + 1))
+        ending = Signal()
         # whether x is to be loaded, rows of the position before need anything, scales do
         loads, owes, scaled = Signal(), Signal(), Signal()
         m.d.sync += [
@@ -156,18 +154,8 @@ class Gather(wiring.Component):
             accumulates.eq(job.accumulate),
             updates.eq(job.update),
             loads.eq(first_block | ~job.resident),
-            owes.eq(with_rows & ~(first_block & first_position & ~ending)),
-            scaled.eq(updates & (depthwise | first_position)),
-            first_position.eq(position == 0),
-            end.eq(job.selected - 1),
-            last_position.eq(position == end),
             last_block.eq(depthwise | (outputs_left <= lanes)),
             in_block.eq(Mux(outputs_left < lanes, outputs_left, lanes)),
-        ]
-        m.d.comb += [
-            multiply.left.eq(channels.channel[0]),
-            multiply.right.eq(Mux(of_errors, job.error_stride, job.x_stride)),
-            rows.start.eq(0),
         ]
         with m.FSM() as fsm:
             with m.State("IDLE"):
@@ -176,7 +164,6 @@ class Gather(wiring.Component):
                     scale_address.eq(job.scale_address),
                     outputs_left.eq(job.outputs),
                     unread.eq(job.outputs),
-                    position.eq(0),
                     first_block.eq(1),
                     ending.eq(0),
                     share.eq(0),
@@ -205,45 +192,39 @@ class Gather(wiring.Component):
                         with m.If(~depthwise):
                             begin_block()
                 with m.Elif(self.listed):
-                    m.d.comb += rows.start.eq(with_rows)
+                    m.d.comb += [planes.start.eq(1), rows.start.eq(with_rows)]
                     m.next = "FIRST"
                     with m.If(depthwise):
-                        m.next = "CHANNEL"
+                        m.next = "INPUT"
             with m.State("FIRST"):
                 # the errors of the first block, at once
                 with m.If(~ordered):
                     order(error_address, missing, Sink.LANES)
                     m.d.sync += error_address.eq(error_address + missing)
                     begin_block()
-                    m.next = "CHANNEL"
-            with m.State("CHANNEL"):
-                # the list answers, then the product is ready
-                m.d.sync += [wait.eq(wait + 1), of_errors.eq(0)]
-                with m.If(wait == self.latency - 2):
                     m.next = "INPUT"
             with m.State("INPUT"):
+                m.d.sync += [
+                    owes.eq(with_rows & ~(first_block & plane.first)),
+                    scaled.eq(updates & (depthwise | plane.first)),
+                    last_position.eq(plane.last),
+                ]
                 with m.If(~ordered):
-                    m.d.sync += [wait.eq(0), of_errors.eq(1)]
-                    order(
-                        job.x_address + multiply.product,
-                        job.x_stride,
-                        Mux(depthwise, Sink.LANES, Sink.RING),
-                        loads,
-                    )
-                    m.next = "OWED"
-                    with m.If(depthwise):
-                        m.next = "PRODUCT"
-            with m.State("PRODUCT"):
-                m.d.sync += wait.eq(wait + 1)
-                with m.If(wait == self._multiply.latency - 1):
-                    m.next = "ERRORS"
+                    begun = planes.planes.valid
+                    to = Mux(depthwise, Sink.LANES, Sink.RING)
+                    order(plane.x, job.x_stride, to, begun & loads)
+                    with m.If(begun):
+                        m.next = "ERRORS"
+                        with m.If(~depthwise):
+                            m.d.comb += planes.planes.ready.eq(1)
+                            m.next = "OWED"
             with m.State("ERRORS"):
                 with m.If(~ordered):
-                    order(job.error_address + multiply.product, job.error_stride, Sink.RING)
+                    order(plane.error, job.error_stride, Sink.RING)
+                    m.d.comb += planes.planes.ready.eq(1)
                     m.next = "OWED"
             with m.State("OWED"):
                 # the rows of the position before, if there is one and they need anything
-                m.d.sync += wait.eq(0)
                 with m.If(owes):
                     m.next = "PARTIAL"
                 with m.Elif(ending):
@@ -282,11 +263,9 @@ class Gather(wiring.Component):
                             error_address.eq(error_address + size),
                             missing.eq(missing - size),
                         ]
-                    m.d.sync += position.eq(position + 1)
-                    m.next = "CHANNEL"
+                    m.next = "INPUT"
                     with m.If(last_position):
                         m.d.sync += [
-                            position.eq(0),
                             first_block.eq(0),
                             outputs_left.eq(outputs_left - lanes),
                             ending.eq(last_block),
@@ -294,8 +273,9 @@ class Gather(wiring.Component):
                         m.next = "BLOCK"
             with m.State("BLOCK"):
                 begin_block()
-                m.next = "CHANNEL"
+                m.next = "INPUT"
                 with m.If(ending):
+                    m.d.sync += owes.eq(with_rows)
                     m.next = "OWED"
             with m.State("LAST"):
                 with m.If(~ordered):

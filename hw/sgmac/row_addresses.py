@@ -38,8 +38,9 @@ class RowAddresses(wiring.Component):
 
     Flow control: `rows` is a stream. The channel list must not change while busy.
 
-    Latency: `latency` cycles from ``start`` to the first row. Throughput: a row a cycle, and
-    `latency` cycles between channels.
+    Latency: `latency` cycles from ``start`` to the first row. Throughput: a row a cycle; first rows
+    of consecutive channels are `latency` - 1 cycles apart at least, and one more than the channel
+    before has rows: its product is made meanwhile.
 
     Parameters
     ----------
@@ -82,10 +83,11 @@ class RowAddresses(wiring.Component):
         gradient_block, weights_block = Signal(ADDRESS_WIDTH), Signal(ADDRESS_WIDTH)
         gradient_channel = Signal(ADDRESS_WIDTH)
         wait = Signal(range(self.latency))
-        # of this channel and block, there long before its first row
+        # of the channel behind the one whose rows are given
         last_channel, last_block = Signal(), Signal()
         last_position = Signal.like(self.position)
         in_block = Signal.like(row.values)
+        block_ends, job_ends = Signal(), Signal()  # with the channel whose rows are given
         m.d.sync += [
             last_position.eq(job.selected - 1),
             last_channel.eq(self.position == last_position),
@@ -95,7 +97,7 @@ class RowAddresses(wiring.Component):
             alone.eq(Mux(depthwise, job.taps <= lanes, job.taps == 1)),
             in_first.eq(Mux(job.taps < lanes, job.taps, lanes)),
         ]
-        m.d.comb += row.last.eq(row.channel_ends & last_channel & last_block)
+        m.d.comb += row.last.eq(row.channel_ends & job_ends)
         next_gradient = Signal(ADDRESS_WIDTH)  # the next row in the same channel
         m.d.comb += next_gradient.eq(
             row.gradient + Mux(depthwise, GRADIENT_BYTES * lanes, job.gradient_row)
@@ -116,17 +118,32 @@ class RowAddresses(wiring.Component):
             with m.State("CHANNEL"):
                 # the list, then the product
                 m.d.sync += [
-                    wait.eq(wait + 1),
                     taps_left.eq(job.taps),
                     row.channel_ends.eq(alone),
                     row.values.eq(Mux(depthwise, in_first, in_block)),
                     row.weights.eq(weights_block + multiply.product),
+                    block_ends.eq(last_channel),
+                    job_ends.eq(last_channel & last_block),
                 ]
-                with m.If(wait == self.latency - 2):
-                    m.d.sync += self.rows.valid.eq(1)
+                with m.If(wait != self.latency - 2):
+                    m.d.sync += wait.eq(wait + 1)
+                with m.Else():
+                    m.d.sync += [
+                        self.rows.valid.eq(1),
+                        self.position.eq(self.position + 1),
+                        wait.eq(0),
+                    ]
+                    with m.If(last_channel):
+                        m.d.sync += [
+                            self.position.eq(0),
+                            outputs_left.eq(outputs_left - lanes),
+                            gradient_block.eq(gradient_block + GRADIENT_BYTES * lanes),
+                            weights_block.eq(weights_block + lanes),
+                        ]
                     m.next = "ROW"
             with m.State("ROW"):
-                m.d.sync += wait.eq(0)
+                with m.If(wait != self.latency - 2):
+                    m.d.sync += wait.eq(wait + 1)
                 with m.If(self.rows.ready):
                     m.d.sync += [
                         row.gradient.eq(next_gradient),
@@ -137,21 +154,15 @@ class RowAddresses(wiring.Component):
                     with m.If(depthwise & (taps_left < 2 * lanes)):
                         m.d.sync += row.values.eq(taps_left % lanes)
                     with m.If(row.channel_ends):
-                        m.d.sync += [self.rows.valid.eq(0), self.position.eq(self.position + 1)]
+                        m.d.sync += self.rows.valid.eq(0)
                         with m.If(depthwise):
                             m.d.sync += [
                                 row.gradient.eq(gradient_channel + job.gradient_row),
                                 gradient_channel.eq(gradient_channel + job.gradient_row),
                             ]
+                        with m.Elif(block_ends):
+                            m.d.sync += row.gradient.eq(gradient_block)
                         m.next = "CHANNEL"
-                        with m.If(last_channel):
-                            m.d.sync += [
-                                self.position.eq(0),
-                                outputs_left.eq(outputs_left - lanes),
-                                gradient_block.eq(gradient_block + GRADIENT_BYTES * lanes),
-                                row.gradient.eq(gradient_block + GRADIENT_BYTES * lanes),
-                                weights_block.eq(weights_block + lanes),
-                            ]
-                            with m.If(last_block):
-                                m.next = "IDLE"
+                        with m.If(job_ends):
+                            m.next = "IDLE"
         return m

@@ -41,7 +41,7 @@ class Tool:
 
 def version_of(answer: str) -> str | None:
     """The version in what `--version` prints, of either tool."""
-    found = re.search(r"(?:Yosys |nextpnr-)(\d+\.\d+(?:\.\d+)?)", answer)
+    found = re.search(r"(?:Yosys |nextpnr-|Version )(\d+\.\d+(?:\.\d+)?)", answer)
     return found[1] if found else None
 
 

@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import cocotb
-from cocotb.triggers import RisingEdge
+from cocotb.triggers import First, RisingEdge
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiReadBus, AxiWriteBus
 
 from verif.axi_rules import ReadRules, WriteRules, read_signals, write_signals
 from verif.cocotb.streams import ClockInfo, stalls
+from verif.coverage import observers
 
 SEPARATOR = "__"
 
@@ -58,6 +59,8 @@ def pauses(pattern: str, seed: object) -> Iterator[int]:
 
 def pause_all(partner: Any, pattern: str, seed: object) -> None:
     """Let every channel of a memory or master of cocotbext-axi stall on its own."""
+    if pattern == "none":
+        return  # a generator would wake in every cycle
     for name in ("aw", "w", "b", "ar", "r"):
         for side in (
             partner,
@@ -89,14 +92,29 @@ async def lite_read(master: AxiLiteMaster, address: int) -> tuple[int, int]:
 
 
 def watch(dut: Any, clock: ClockInfo, rules: ReadRules | WriteRules, member: str = "axi") -> None:
-    """Step `rules` in every cycle from now on; a broken rule fails the test."""
+    """Step `rules` in every cycle from now on; a broken rule fails the test.
+
+    In Verilator it sleeps while no channel is valid, where nothing can break; elsewhere a signal
+    may become X in any cycle.
+    """
     names = read_signals() if isinstance(rules, ReadRules) else write_signals()
     handles = {name: dut[f"{member}{SEPARATOR}{name}"] for name in names}
 
+    valids = [handle for name, handle in handles.items() if name.endswith("valid")]
+    edge, rises = RisingEdge(clock.handle), [RisingEdge(valid) for valid in valids]
+    seen = observers.Port("read" if isinstance(rules, ReadRules) else "write", rules, member)
+    sleeps = cocotb.SIM_NAME.startswith("Verilator")
+
     async def run() -> None:
         while True:
-            await RisingEdge(clock.handle)
-            rules.step(_known({name: handle.value for name, handle in handles.items()}))
+            await edge
+            values = _known({name: handle.value for name, handle in handles.items()})
+            rules.step(values)
+            seen.step(values)
+            if sleeps and not any(valid.value == 1 for valid in valids):
+                before = clock.cycle
+                await First(*rises)
+                rules.cycle += clock.cycle - before  # the edge to come counts itself
 
     cocotb.start_soon(run())
 

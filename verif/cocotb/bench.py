@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rtl_gen import packing
 from verif import records
 from verif.cocotb.streams import ClockInfo, StreamMonitor, StreamSink, StreamSource, stalls
+from verif.coverage import functional
 
 PERIOD = 10_000
 """Of the clock in steps of the simulator (ps): 100 MHz."""
@@ -122,6 +123,7 @@ class Bench:
             mismatches=len(self._mismatches),
             cycles=self.clock.cycle - self._first_cycle,
         )
+        functional.save()
         assert not self._mismatches, "\n".join(
             [f"{len(self._mismatches)} mismatches, the first are", *self._mismatches[:10]]
         )

@@ -20,12 +20,14 @@ import pytest
 
 from rtl_gen.verilog import Block
 from verif.cocotb.icarus import woken
+from verif.coverage import code, coverage_flags
 from verif.sim.build import SPLIT_FLAGS, WAIVERS, X_FLAGS, build_root, cached_build, toolchain_key
 from verif.sim.toolchain import find_verilator, icarus_version
 
 BUILD_ARGS = (
     *X_FLAGS,
     *SPLIT_FLAGS,
+    *coverage_flags(),
     str(WAIVERS),
     "-O3",
     "--timescale",
@@ -190,6 +192,7 @@ def simulate(
         )
     except (RuntimeError, SystemExit):
         pass  # the results file tells
+    code.keep(run / "coverage.dat", block.verilog)
     failures = _failures(results)
     if failures:
         again = f"COCOTB_RANDOM_SEED={seed} .venv/bin/python -m pytest {shlex.quote(name)}"

@@ -114,10 +114,12 @@ def tiny():
     return generate(Affinity(PRESETS["tiny"]), "affinity")
 
 
+@pytest.mark.slow
 def test_named_cases(tiny, seed):
     simulate(tiny, MODULE, "named_cases", seed=seed)
 
 
+@pytest.mark.slow
 def test_real_samples_on_tiny(tiny, seed):
     simulate(tiny, MODULE, "real_samples", seed=seed, parameters={"preset": "tiny", "samples": 31})
 

@@ -168,13 +168,14 @@ def test_named_cases(tiny, seed):
     simulate(tiny, MODULE, "named_cases", seed=seed)
 
 
+@pytest.mark.slow
 def test_real_samples_on_tiny(tiny, seed):
     tiles = {"samples": 32, "most": 4}
     simulate(tiny, MODULE, "real_samples", seed=seed, parameters={"preset": "tiny", "tiles": tiles})
 
 
 def test_reset_anywhere(tiny, seed):
-    simulate(tiny, MODULE, "reset_anywhere", seed=seed, parameters={"step": 131})
+    simulate(tiny, MODULE, "reset_anywhere", seed=seed, parameters={"step": 397})
 
 
 @pytest.mark.slow

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from hw.sgmac.registers import PREFIX, GradientRefusal
-from verif.cocotb import test_top
+from verif.cocotb import board as boards
+from verif.cocotb.board import MAP, TINY, begin
 from verif.cocotb.runner import simulate
 from verif.cocotb.streams import PATTERNS
 from verif.cocotb.test_gradient import PLACES, Unit, case
-from verif.cocotb.test_top import MAP, TINY, begin
 from verif.vectors.choice_memory import RankJob, ScheduleJob, layers, steps
 
 MODULE = "verif.cocotb.test_channel_choice"
 pytestmark = pytest.mark.verilator
+top = boards.top
 
 WORDS = ("in_channels", "outputs", "selected", "pool", "place")
 
@@ -165,11 +166,9 @@ async def early_ends(dut):
                 await unit.describe(job)
                 await unit.start()
                 await board.bench.clock.edges(cycles)
+                await board.read("gradient_status")
                 if how == "reset":
-                    dut.rst.value = 1
-                    await board.bench.clock.edges(3)
-                    dut.rst.value = 0
-                    await board.bench.clock.edges(3)
+                    await board.reset()
                 else:
                     control = MAP["gradient_control"]
                     await board.write("gradient_control", control.encode(start=1))
@@ -234,6 +233,3 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES)
 def test_channel_choice(top, name, seed):
     simulate(top, MODULE, name, seed=seed)
-
-
-top = test_top.top

@@ -150,6 +150,7 @@ def test_full_tile_of_tiny(seed):
     run("full_tile", "tiny", seed, latency=11)
 
 
+@pytest.mark.slow
 def test_real_samples_on_tiny(seed):
     run("real_samples", "tiny", seed, samples=32)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sparse-gradient unit of the whole accelerator as Verilog, through its registers.
 
-The bus partners are those of test_top.py, from cocotbext-axi.
+The bus partners are those of board.py, from cocotbext-axi.
 """
 
 import cocotb
@@ -12,22 +12,24 @@ from cocotbext.axi import AxiResp
 
 from golden.sgmac.engine import run_job
 from hw.sgmac.registers import ADDRESSES, PREFIX, GradientPhase, GradientRefusal
-from verif.cocotb import test_top
+from verif.cocotb import board as boards
 from verif.cocotb.bench import PERIOD
+from verif.cocotb.board import LIMIT, MAP, TINY, Board, begin, real
 from verif.cocotb.runner import simulate
 from verif.cocotb.streams import PATTERNS
-from verif.cocotb.test_top import LIMIT, MAP, TINY, Board, begin, real
+from verif.coverage import observers
 from verif.vectors.gradient_memory import MemoryJob
 from verif.vectors.sgmac import CASES, draw, draw_update
 
 MODULE = "verif.cocotb.test_gradient"
 pytestmark = pytest.mark.verilator
+top = boards.top
 
 PLACES = {
     f"{name}_address": 0x2000 if name == "ranking" else 0x9000 + 0x1000 * n
     for n, name in enumerate(ADDRESSES)
 }
-"""Beside the arrays of a selection, in the region of test_top.py."""
+"""Beside the arrays of a selection, in the region of board.py."""
 SIDES = {"width": "input_size", "height": "input_size"} | {
     f"out_{side}": "error_size" for side in ("width", "height")
 }
@@ -133,6 +135,9 @@ class Unit:
         bias = np.frombuffer(board.region.at(PLACES["bias_address"], 4 * count), "<i4")
         board.bench.compare(f"{what}, bias", bias.tolist(), expected.bias_gradient.tolist())
         assert await board.read("gradient_count_saturated") == expected.saturated
+        observers.channels(job.channels, job.sizes.in_channels)
+        if job.update:
+            observers.update(expected, job)
 
     async def run(self, what: str, job: GradientJob) -> None:
         await self.describe(job)
@@ -178,7 +183,7 @@ async def both_engines(dut):
         await unit.check(f"gradients {finished}", gradient)
         finished += 1
     assert finished > 3
-    got = np.frombuffer(board.region.at(test_top.RESULT, 4 * selection.budget), "<u4")
+    got = np.frombuffer(board.region.at(boards.RESULT, 4 * selection.budget), "<u4")
     board.bench.compare("selection", got.tolist(), selection.expected.chosen.tolist())
     assert await board.read("errors") == 0
     board.bench.finish()
@@ -249,6 +254,7 @@ async def early_ends(dut):
         await unit.describe(job)
         await unit.start()
         await board.bench.clock.edges(cycles)
+        await board.read("gradient_status")
         await board.write("gradient_control", MAP["gradient_control"].encode(start=1))
         await board.write("gradient_control", MAP["gradient_control"].encode(abort=1))
         while await board.read("gradient_control"):
@@ -263,6 +269,3 @@ async def early_ends(dut):
 @pytest.mark.parametrize("name", ["jobs", "both_engines", "early_ends"])
 def test_gradient(top, name, seed):
     simulate(top, MODULE, name, seed=seed)
-
-
-top = test_top.top

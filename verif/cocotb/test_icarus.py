@@ -11,9 +11,9 @@ import pytest
 
 from hw.top import Top
 from rtl_gen.verilog import generate
+from verif.cocotb.board import TINY, begin, real
 from verif.cocotb.icarus import without_first_values
 from verif.cocotb.runner import simulate
-from verif.cocotb.test_top import TINY, begin, real
 from verif.sim.toolchain import ToolchainError, icarus_version
 
 MODULE = "verif.cocotb.test_icarus"
@@ -27,7 +27,7 @@ async def smoke(dut):
         name for name, port in board.bench.entry["ports"].items() if port["direction"] == "out"
     ]
     shapes = [
-        real(9, 3, dimensions=16, iterations=1),
+        real(9, 3, dimensions=16, rule="curve", iterations=1),
         real(8, 3, dimensions=8, rule="medoid", iterations=1, drop=0.0),
         real(7, 4, dimensions=7, rule="grid", iterations=1, drop=0.5),
     ]

@@ -28,7 +28,9 @@ async def many_inputs(dut):
     bench.finish()
 
 
-@pytest.mark.parametrize("width", [8, 23, 29])
+@pytest.mark.parametrize(
+    "width", [8, *(pytest.param(width, marks=pytest.mark.slow) for width in (23, 29))]
+)
 def test_many_inputs(width, seed):
     block = generate(Log2(width), f"log2_{width}")
     simulate(block, "verif.cocotb.test_log2", "many_inputs", seed=seed, parameters=width)

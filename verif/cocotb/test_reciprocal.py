@@ -15,7 +15,7 @@ from verif.vectors.arith import integers
 
 pytestmark = pytest.mark.verilator
 
-UNITS = [(23, 16), (29, 16), (25, 12)]
+UNITS = [(25, 12), *(pytest.param((width, 16), marks=pytest.mark.slow) for width in (23, 29))]
 """(bits of x, fraction bits of the mantissa)"""
 
 
@@ -34,7 +34,7 @@ async def many_inputs(dut):
     bench.finish()
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=str)
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit))
 def test_many_inputs(unit, seed):
     block = generate(Reciprocal(*unit), "reciprocal")
     simulate(block, "verif.cocotb.test_reciprocal", "many_inputs", seed=seed, parameters=unit)

@@ -89,5 +89,6 @@ def test_named_cases(seed):
     simulate(block(PRESETS["tiny"]), MODULE, "named_cases", seed=seed)
 
 
+@pytest.mark.slow
 def test_images(seed):
     simulate(block(EIGHT), MODULE, "images", seed=seed)

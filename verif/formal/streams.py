@@ -22,6 +22,7 @@ from hw.sgmac.beat_pack import BeatPack
 from hw.sgmac.bias import Bias
 from hw.sgmac.deal import Deal
 from hw.sgmac.gather import Gather
+from hw.sgmac.plane_addresses import PlaneAddresses
 from hw.sgmac.row_addresses import RowAddresses
 from hw.sgmac.rows import Rows
 from hw.sgmac.schedule import Schedule
@@ -102,6 +103,16 @@ def stream_row_addresses(bench: Bench) -> None:
     bench.suppose(~(block.start & busy))
     same = Value.cast(block.job) == bench.past(block.job)
     bench.suppose(block.start | ~bench.settled | same)
+
+
+@proof(
+    "PlaneAddresses, tiny",
+    f"{RULES}; start while nothing is offered",
+    Broken("hw.sgmac.plane_addresses", "with m.Elif(self.planes.ready):", "with m.Elif(1):"),
+)
+def stream_plane_addresses(bench: Bench) -> None:
+    block = surrounded(bench, PlaneAddresses(TINY))
+    bench.suppose(~block.start | ~block.planes.valid)
 
 
 @proof(

@@ -8,7 +8,7 @@ import pytest
 
 from verif.golden.plain_gradient import in_loops
 from verif.host.conftest import nms, one_sentence
-from verif.host.test_gradient import files, job, update
+from verif.host.gradient_job import files, job, update
 from verif.vectors.sgmac import convolution
 
 BANDED = {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from verif.host.conftest import nms, one_sentence
-from verif.host.test_gradient import DENSE, DEPTHWISE, files, job, update
+from verif.host.gradient_job import DENSE, DEPTHWISE, files, job, update
 
 
 @pytest.mark.parametrize("sizes", [DENSE, DEPTHWISE], ids=["dense", "depthwise"])

@@ -84,6 +84,16 @@ class AxiMemory {
         return bytes;
     }
 
+    // All of the memory that is anything: for each page its address, 8 bytes little-endian, and its content.
+    std::vector<Byte> pages() const {
+        std::vector<Byte> bytes;
+        for (const auto& [number, page] : pages_) {
+            for (int i = 0; i < 8; i++) bytes.push_back(number * PAGE >> 8 * i & 0xFF);
+            bytes.insert(bytes.end(), page->begin(), page->end());
+        }
+        return bytes;
+    }
+
     std::string activity(uint64_t id) const {
         const Watch& watch = watches_[id % MASTERS];
         uint64_t unread = 0;
@@ -92,7 +102,7 @@ class AxiMemory {
         text << " read_bursts=" << watch.read_bursts << " read_beats=" << watch.read_beats
              << " write_bursts=" << watch.write_bursts << " written=" << watch.written
              << " unread=" << unread << " bursts_after_error=" << watch.bursts_after_error
-             << " under_way=" << reads_.size() + addresses_.size() + answers_.size();
+             << " failed=" << watch.failed << " under_way=" << reads_.size() + addresses_.size() + answers_.size();
         return text.str();
     }
 
@@ -201,6 +211,10 @@ class AxiMemory {
         top_.memory___05Frlast = burst.beats == 1;
         top_.memory___05Frid = burst.id;
         top_.memory___05Frresp = failing_beat_ == 1 ? beat_response_ : 0;
+        if (failing_beat_ == 1) {  // an error brings no data
+            Byte* data = reinterpret_cast<Byte*>(&top_.memory___05Frdata);
+            for (uint64_t i = 0; i < BEAT; i++) data[i] = ~data[i];
+        }
         if (failing_beat_) failing_beat_--;
         r_valid_ = true;
     }

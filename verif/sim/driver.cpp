@@ -24,6 +24,9 @@
 
 #include "driver.h"
 #include "verilated.h"
+#if VM_COVERAGE
+#include "verilated_cov.h"
+#endif
 
 namespace {
 
@@ -214,5 +217,8 @@ int main(int argc, char** argv) {
         }
     }
     store(streams, folder, last + 1);
+#if VM_COVERAGE
+    if (const char* file = std::getenv("NMS_COVERAGE_FILE")) context->coveragep()->write(file);
+#endif
     return 0;
 }

@@ -10,6 +10,7 @@ from golden.desne import Parameters, TileResult, run_tile
 from golden.desne.reduce import ReduceTable, make_table
 from host.driver import Driver
 from hw.config import PRESETS, Configuration
+from verif.coverage import observers
 from verif.records import record
 from verif.sim.prediction import predicted_cycles
 from verif.sim.top import SimulatedPort
@@ -79,6 +80,8 @@ def check(
     chosen = tile.run(driver)
     values, wrong = differences(port, chosen, tile.expected)
     counters, activity = driver.counters(), port.activity()
+    if tile.config.name == "tiny":
+        observers.tile(tile.expected, tile.table.kind)
     record(test, seed=port.seed, vectors=values, mismatches=wrong, cycles=counters["cycles"])
     assert wrong == 0, f"{wrong} of {values} values differ, seed {port.seed}"
     assert counters["bytes_read"] == tile.samples.size and activity.unread == 0

@@ -7,6 +7,7 @@ streams and records the output streams without any Python in the loop.
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -20,11 +21,12 @@ from numpy.typing import NDArray
 
 from rtl_gen import packing
 from rtl_gen.verilog import Block
+from verif.coverage import code, coverage_flags
 from verif.sim.build import SPLIT_FLAGS, WAIVERS, X_FLAGS, cached_build, run_tool, toolchain_key
 from verif.sim.toolchain import Verilator, find_verilator
 
 DRIVER = Path(__file__).with_name("driver.cpp")
-VERILATOR_FLAGS = ("--cc", "--exe", "-O3", *X_FLAGS, *SPLIT_FLAGS, str(WAIVERS))
+VERILATOR_FLAGS = ("--cc", "--exe", "-O3", *X_FLAGS, *SPLIT_FLAGS, *coverage_flags(), str(WAIVERS))
 MAKE_FLAGS = ("-j2", "OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
 TIMEOUT = 1_000_000
 """Cycles without any transfer after which a run counts as stuck."""
@@ -206,9 +208,14 @@ class StreamSimulator:
             for name, beats in inputs.items():
                 np.ascontiguousarray(beats).tofile(Path(folder, f"{name}.bin"))
             numbers = [str(number) for number in (seed, idle, backpressure, timeout)]
+            data = Path(folder, "coverage.dat")
             finished = subprocess.run(
-                [self._executable, folder, *numbers, *words], capture_output=True, text=True
+                [self._executable, folder, *numbers, *words],
+                capture_output=True,
+                text=True,
+                env={**os.environ, code.FILE: str(data)},
             )
+            code.keep(data, self.block.verilog)
             if finished.returncode:
                 reason = finished.stderr.strip() or f"exit status {finished.returncode}"
                 raise SimulationError(f"{self.block.top}, seed {seed}: {reason}")

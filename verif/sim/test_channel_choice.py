@@ -216,6 +216,7 @@ def test_an_end_at_any_time(port, driver, how, seed):
                 driver.schedule(order, window=6, pool=13, place=10)
             driver.start_order()
             port.step(after)
+            port.read(MAP["gradient_status"].offset)  # the phase, for the coverage of ends
             if how == "abort":
                 driver.abort()
                 port.wait_for_interrupt(10_000)

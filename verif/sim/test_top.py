@@ -210,6 +210,7 @@ def test_an_end_at_any_time(driver, port, how, seed, request):
     for after in [0, 3, 40, *range(150, total, total // 8), total - 40, total - 10]:
         driver.start(job)
         port.step(after)
+        port.read(port.map["status"].offset)  # the phase, for the coverage of ends
         if how == "abort":
             driver.abort()
             with pytest.raises(JobFailed, match="aborted"):

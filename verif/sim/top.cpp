@@ -8,8 +8,10 @@
 //   read OFFSET                   -> ok RESPONSE VALUE
 //   load ADDRESS BYTES <bytes>    -> ok
 //   dump ADDRESS BYTES            -> ok BYTES <bytes>
+//   pages                         -> ok PAGES BYTES <bytes>     of each its address, 8 bytes, and content
 //   interrupt LIMIT               -> ok LEVEL         runs until the line is high, LIMIT cycles at most
 //   step CYCLES                   -> ok
+//   mutant NUMBER                 -> ok               only built with MUTANTS; 0: none
 //   reset                         -> ok
 //   memory LATENCY STALL OUTSTANDING SEED -> ok
 //   fail READ_BEAT RESPONSE WRITE_BURST RESPONSE -> ok    counted from here on, from 1; 0: none
@@ -31,6 +33,9 @@
 #include "Vtop.h"
 #include "axi_memory.h"
 #include "verilated.h"
+#if VM_COVERAGE
+#include "verilated_cov.h"
+#endif
 
 namespace {
 
@@ -62,6 +67,10 @@ class Simulator {
         clock(0);
         clock(1);  // the accelerator's own reset is a cycle late
     }
+
+#ifdef MUTANTS
+    void mutant(uint64_t number) { top_.mutant = number; }
+#endif
 
     void step() {
         memory_.drive(cycle_);
@@ -180,6 +189,9 @@ void obey(Simulator& simulator, const std::string& line) {
         words >> address >> length;
         bytes = simulator.memory().dump(address, length);
         answer << " " << length;
+    } else if (command == "pages") {
+        bytes = simulator.memory().pages();
+        answer << " " << bytes.size() / (8 + AxiMemory::PAGE) << " " << 8 + AxiMemory::PAGE;
     } else if (command == "interrupt") {
         uint64_t limit;
         words >> limit;
@@ -192,6 +204,12 @@ void obey(Simulator& simulator, const std::string& line) {
         uint64_t count;
         words >> count;
         while (count--) simulator.step();
+#ifdef MUTANTS
+    } else if (command == "mutant") {
+        uint64_t number;
+        words >> number;
+        simulator.mutant(number);
+#endif
     } else if (command == "reset") {
         simulator.reset();
     } else if (command == "memory") {
@@ -245,5 +263,8 @@ int main(int argc, char** argv) {
     Simulator simulator(context.get(), seed, trace_bits);
     char line[1024];
     while (std::fgets(line, sizeof line, stdin) != nullptr) obey(simulator, line);
+#if VM_COVERAGE
+    if (const char* file = std::getenv("NMS_COVERAGE_FILE")) context->coveragep()->write(file);
+#endif
     return 0;
 }

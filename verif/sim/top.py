@@ -4,10 +4,12 @@
 SimulatedPort is what the host's driver runs on.
 """
 
+import os
 import subprocess
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ from hw.bus.signature import Response
 from hw.config import Configuration
 from hw.registers import register_map
 from rtl_gen import packing
+from verif.coverage import code
+from verif.coverage.observers import Registers
 from verif.sim.gradient_regions import gradient_regions
 from verif.sim.simulator import SimulationError
 from verif.sim.top_build import build_top, generate_top
@@ -54,7 +58,7 @@ class Activity:
     read_bursts, read_beats, write_bursts: begun. written: bytes.
     unread: bytes of the job's samples that were never read.
     bursts_after_error: bursts begun after an error response.
-    under_way: bursts not yet answered.
+    failed: whether an error was answered. under_way: bursts not yet answered.
     """
 
     cycle: int
@@ -64,6 +68,7 @@ class Activity:
     written: int
     unread: int
     bursts_after_error: int
+    failed: int
     under_way: int
 
 
@@ -79,6 +84,7 @@ class SimulatedPort:
     stall: probability with which each channel pauses, each cycle; 0 to below 1.
     outstanding: bursts the memory accepts before it has answered the first.
     seed: decides when channels pause, and fills what the hardware leaves undefined.
+    program: the simulator, if it is not to be the one of `config`, with the same ports.
 
     Raises
     ------
@@ -95,6 +101,7 @@ class SimulatedPort:
         stall: float = 0.0,
         outstanding: int = 8,
         seed: int = 1,
+        program: Path | None = None,
     ) -> None:
         self.config = config
         self.seed = seed
@@ -102,14 +109,18 @@ class SimulatedPort:
         block = generate_top(config)
         self._trace_shape = block.entry["ports"]["observed"]
         valid = [self._trace_shape["fields"][f"{name}_valid"]["offset"] for name in TRACED]
+        self._data, self._verilog = code.fresh(), block.verilog
         self._process = subprocess.Popen(
-            [build_top(block), str(seed), *map(str, valid)],
+            [program or build_top(block), str(seed), *map(str, valid)],
+            env={**os.environ, code.FILE: str(self._data)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
         self._lock = threading.Lock()
         self._written = {register.offset: register.reset for register in self.map}
+        self._names = {register.offset: register.name for register in self.map}
+        self._seen = Registers(config, self.map)
         self.set_memory(latency=latency, stall=stall, outstanding=outstanding)
 
     def __enter__(self) -> "SimulatedPort":
@@ -124,6 +135,7 @@ class SimulatedPort:
             if pipe is not None:
                 pipe.close()
         self._process.wait()
+        code.keep(self._data, self._verilog)
 
     # ---- what a driver needs
 
@@ -131,6 +143,7 @@ class SimulatedPort:
         """The register at this byte offset."""
         response, value = self._tell(f"read {offset}")
         self._check(int(response), f"a read of register {offset:#05x}")
+        self._seen.read(self._names[offset], int(value))
         return int(value)
 
     def write(self, offset: int, value: int) -> None:
@@ -142,6 +155,7 @@ class SimulatedPort:
         (response,) = self._tell(f"write {offset} {value}")
         self._check(int(response), f"a write of register {offset:#05x}")
         self._written[offset] = value
+        self._seen.wrote(self._names[offset], value)
 
     def wait_for_interrupt(self, timeout: int) -> bool:
         """Runs until the interrupt line is high (True), or for `timeout` cycles."""
@@ -155,6 +169,12 @@ class SimulatedPort:
         """Bytes of the memory; what was never written is 0xa5."""
         return self._tell_for_bytes(f"dump {address} {length}")[1]
 
+    def read_pages(self) -> dict[int, bytes]:
+        """All of the memory: pages of 4 KiB by their address; what is in none was never touched."""
+        (count, size), content = self._tell_for_bytes("pages")
+        pages = (content[i * size : (i + 1) * size] for i in range(count))
+        return {int.from_bytes(page[:8], "little"): page[8:] for page in pages}
+
     # ---- what a testbench needs
 
     def step(self, cycles: int) -> None:
@@ -163,14 +183,24 @@ class SimulatedPort:
 
     def reset(self) -> None:
         """Two cycles of reset, for the memory port too; the memory keeps its content."""
+        self._seen.reset()
         self._tell("reset")
         self._written = {register.offset: register.reset for register in self.map}
 
-    def set_memory(self, *, latency: int = 0, stall: float = 0.0, outstanding: int = 8) -> None:
-        """Other timing from here on."""
+    def set_memory(
+        self,
+        *,
+        latency: int = 0,
+        stall: float = 0.0,
+        outstanding: int = 8,
+        seed: int | None = None,
+    ) -> None:
+        """Other timing from here on; seed: of the pauses, the port's own unless told."""
         if not 0 <= stall < 1 or latency < 0 or outstanding < 1:
             raise ValueError(f"no such memory: {latency=}, {stall=}, {outstanding=}")
-        self._tell(f"memory {latency} {stall!r} {outstanding} {self.seed}")
+        self._tell(
+            f"memory {latency} {stall!r} {outstanding} {self.seed if seed is None else seed}"
+        )
 
     def fail(self, *, beat: int = 0, burst: int = 0, response: Response = Response.SLVERR) -> None:
         """Answers the `beat`-th read beat or the `burst`-th written burst from here with an error.
@@ -213,6 +243,10 @@ class SimulatedPort:
             code=rows["code"].reshape(-1)[:n].astype(np.int32),
             coordinates=np.stack([coordinates["x"], coordinates["y"]], axis=1).astype(np.int32),
         )
+
+    def tell(self, command: str) -> list[str]:
+        """Another command of top.cpp; the words of its answer."""
+        return self._tell(command)
 
     # ---- the process
 

@@ -143,6 +143,7 @@ def test_a_baseline_keeps_its_other_blocks(tmp_path):
 def test_versions():
     assert tools.version_of("Yosys 0.70 (git sha1 28ba3cb92)") == "0.70"
     assert tools.version_of('"nextpnr-ecp5" -- Next (Version nextpnr-0.11.1)') == "0.11.1"
+    assert tools.version_of('"nextpnr-ecp5" -- Next (Version 0.11.1+dfsg-5+b1)') == "0.11.1"
     assert tools.version_of("command not found") is None
 
 

@@ -20,6 +20,15 @@ from verif.vectors.sgmac import CASES, convolution, draw, draw_update
 
 CONFIG = dataclasses.replace(PRESETS["tiny"], outputs=8, plane=256, kernel=7, channels=64)
 BEAT = CONFIG.beat_bytes
+LARGE = (13, 15)
+"""Cases that take more than ten seconds each here."""
+
+
+def marks(number):
+    return pytest.mark.slow if number in LARGE else ()
+
+
+NUMBERS = [pytest.param(number, marks=marks(number)) for number in range(len(CASES))]
 
 
 class Run:
@@ -128,7 +137,7 @@ def jobs_of(x, error, channels, sizes, update=None) -> list[MemoryJob]:
 
 
 @pytest.mark.parametrize("pattern", ["none", pytest.param("random", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("number", range(len(CASES)))
+@pytest.mark.parametrize("number", NUMBERS)
 def test_gradients(number, pattern, seed):
     images, channels, sizes = CASES[number]
     x, error = draw(np.random.default_rng([seed, number]), images, sizes)
@@ -140,7 +149,10 @@ def test_gradients(number, pattern, seed):
 
 @pytest.mark.parametrize(
     "number, rounding",
-    [(number, ("nearest", "stochastic")[number // 2 % 2]) for number in range(1, len(CASES), 2)],
+    [
+        pytest.param(number, ("nearest", "stochastic")[number // 2 % 2], marks=marks(number))
+        for number in range(1, len(CASES), 2)
+    ],
 )
 def test_updates(number, rounding, seed):
     images, channels, sizes = CASES[number]
