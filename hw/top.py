@@ -127,6 +127,8 @@ class Top(wiring.Component):
         m.d.comb += [
             packer.start.eq(engine.begin),
             packer.count.eq(registers.budget.value),
+        ]
+        m.d.sync += [
             datapath.entry_written.eq(entry.written),
             datapath.entry_position.eq(entry.position),
             datapath.entry.bucket.eq(entry.bucket),

@@ -45,7 +45,7 @@ def search_block_cycles(
     """
     groups = rows // lanes
     slot = max(k, lanes)
-    loop = k + lanes + lane_latency(distance_width) + entropy_latency(most_neighbours) + 2
+    loop = k + lanes + lane_latency(distance_width) + entropy_latency(most_neighbours) + 3
     trials = (TRIALS - 1) * max(groups * slot, loop) + (groups - 1) * slot + loop
     return trials + groups * k + 2
 
@@ -71,7 +71,7 @@ def calibrate_cycles(
     cut = cut_block_cycles(n, distance_width)
     search = search_block_cycles(k, rows, lanes, distance_width, most_neighbours)
     slowest = max(arrive, cut, search)
-    drain = lane_latency(distance_width) + QUEUE_LATENCY + 6
+    drain = lane_latency(distance_width) + QUEUE_LATENCY + 7
     return arrive + cut + search + (blocks(n, rows) - 1) * slowest + drain
 
 

@@ -23,7 +23,7 @@ def repulsion_cycles(n: int, points: int) -> int:
 
 def attraction_cycles(n: int, k: int) -> int:
     """All edges."""
-    return n * k + COORDINATES_LATENCY + _SIMILARITY_LATENCY + 10
+    return n * k + COORDINATES_LATENCY + _SIMILARITY_LATENCY + 11
 
 
 def iteration_cycles(n: int, k: int, points: int, most_samples: int) -> int:

@@ -11,6 +11,7 @@ from hw.desne.affinity_lane import WEIGHT_WIDTH, AffinityLane, lane_tag
 from hw.desne.approximation import Approximation
 from hw.desne.entropy_test import target_width
 from hw.desne.row_select import kept_entry
+from hw.pipeline import delayed
 from hw.stream import CreditQueue
 
 __all__ = ["BetaSearch", "default_lanes", "edges_layout", "rows_layout"]
@@ -136,7 +137,7 @@ class BetaSearch(wiring.Component):
                 write.en.eq(kept.write),
                 read.addr.eq(Cat(position, work_bank)),
             ]
-            answers.append(read.data)
+            answers.append(data.View(entry, delayed(m, read.data, 1, f"answer_{r}")))
 
         # ---- the sequencer gives a neighbour of a group of rows a cycle
         slot_width = max(config.neighbours_width, width_for(lanes))
@@ -148,7 +149,8 @@ class BetaSearch(wiring.Component):
         tag = Signal(lane_tag(groups))
         finishing = Signal()
         last_slot, last_group, last_neighbour = Signal(), Signal(), Signal()
-        advance, weigh = Signal(), Signal()
+        advance, weigh, begin = Signal(), Signal(), Signal()
+        m.d.sync += approximation.begin.eq(begin)  # the lanes follow the lists, a cycle later too
         m.d.sync += slots.eq(Mux(self.neighbours > lanes, self.neighbours, lanes))
         m.d.comb += [
             position.eq(slot[:position_width]),
@@ -160,7 +162,7 @@ class BetaSearch(wiring.Component):
             tag.group.eq(group),
         ]
 
-        places = -(-(1 + AffinityLane.latency_of(config)) // groups) + CreditQueue.round_trip + 1
+        places = -(-(2 + AffinityLane.latency_of(config)) // groups) + CreditQueue.round_trip + 1
         weights_shape = data.ArrayLayout(WEIGHT_WIDTH, config.rows)
         m.submodules.weights = weights = CreditQueue(weights_shape, places)
         indices_shape = data.StructLayout(
@@ -179,7 +181,7 @@ class BetaSearch(wiring.Component):
                     m.d.sync += [self.busy.eq(1), finishing.eq(0)]
                     m.d.sync += Cat(fill_bank, work_bank, full).eq(0)
                 with m.Elif(full.bit_select(work_bank, 1)):
-                    m.d.comb += approximation.begin.eq(1)
+                    m.d.comb += begin.eq(1)
                     m.d.sync += Cat(slot, group, decided_group, trial, pending).eq(0)
                     m.next = "TRIAL"
                 with m.Elif(finishing & weights.empty & ~self.rows.valid):
@@ -240,12 +242,12 @@ class BetaSearch(wiring.Component):
                 )
 
         # ---- lanes: lane e serves rows e, E + e, ...
-        tag_1 = Signal.like(tag)
-        m.d.sync += tag_1.eq(tag)
+        tag_1, tag_2 = Signal.like(tag), Signal.like(tag)
+        m.d.sync += [tag_1.eq(tag), tag_2.eq(tag_1)]
         held = Signal(weights_shape, reset_less=True)
         for e in range(lanes):
             m.submodules[f"lane_{e}"] = lane = AffinityLane(config, groups)
-            m.d.comb += lane.tag.eq(tag_1)
+            m.d.comb += lane.tag.eq(tag_2)
             for g in range(groups):
                 r = g * lanes + e
                 m.d.comb += [
@@ -277,8 +279,8 @@ class BetaSearch(wiring.Component):
         index_out = data.View(indices_shape, indices.r_data)
         m.d.comb += [
             indices.w_data.eq(index_in),
-            indices.w_en.eq(tag_1.valid & tag_1.weigh & (tag_1.group == 0)),
-            index_in.last.eq(tag_1.last),
+            indices.w_en.eq(tag_2.valid & tag_2.weigh & (tag_2.group == 0)),
+            index_in.last.eq(tag_2.last),
             self.edges.valid.eq(weights.output.valid),
             weights.output.ready.eq(self.edges.ready),
             indices.r_en.eq(self.edges.valid & self.edges.ready),

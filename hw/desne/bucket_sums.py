@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sums of a sample's bytes by bucket, from W lanes that cannot meet."""
 
-from amaranth.hdl import Module, Mux, ShapeLike, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, ShapeLike, Signal, signed
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -72,7 +72,7 @@ class BucketSums(wiring.Component):
             {
                 "clear": In(1),
                 "clear_row": In(row),
-                "open": Out(1),
+                "open": Out(1, init=1),
                 "add": In(1),
                 "end": In(1),
                 "values": In(data.ArrayLayout(lane_byte(config), config.lanes)),
@@ -102,7 +102,6 @@ class BucketSums(wiring.Component):
         row_1 = Signal.like(row, reset_less=True)
         m.d.sync += [read_1.eq(self.reading), last_1.eq(left), set_1.eq(emptying), row_1.eq(row)]
         m.d.comb += [
-            self.open.eq(~full.bit_select(filling, 1)),
             self.reading.eq(full.bit_select(emptying, 1) & self.advance),
             self.last.eq(row == self.last_row),
         ]
@@ -114,7 +113,12 @@ class BucketSums(wiring.Component):
             m.d.sync += emptying.eq(~emptying)
         with m.If(last_1):
             m.d.sync += full.bit_select(set_1, 1).eq(0)
+        # from a register, for it holds up all lanes: of the set filled from the next cycle on
+        following = filling ^ ended
+        still_full = full & ~Cat(last_1 & ~set_1, last_1 & set_1)
+        m.d.sync += self.open.eq(~still_full.bit_select(following, 1))
         with m.If(self.clear):
+            m.d.sync += self.open.eq(1)
             m.d.sync += [filling.eq(0), emptying.eq(0), full.eq(0), row.eq(0), read_1.eq(0)]
 
         # a cycle later: read, add and write, or read and clear

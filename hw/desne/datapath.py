@@ -9,11 +9,13 @@ from hw.bus.gearbox import Gearbox
 from hw.config import Configuration, width_for
 from hw.desne.affinity import Affinity
 from hw.desne.beta_search import edges_layout, rows_layout
+from hw.desne.distance_array import beat_layout
 from hw.desne.embed import Embed
 from hw.desne.map_widths import POSITION
 from hw.desne.reduce import Reduce, table_entry
 from hw.desne.sample import Sample
 from hw.desne.sample_store import SampleStore
+from hw.relay import Relay
 
 NUMBERS = {
     "gearbox": ("sample_bytes",),
@@ -75,8 +77,8 @@ class Datapath(wiring.Component):
     ready: Out(1), a job can begin: after reset the counters of some blocks are cleared first.
     begin: In(1), play: In(1), pulses.
     resets: In(6), one for each block, as of hw/flush.py.
-    reduced, calibrated, embedded, sampled: Out(1), low from begin (calibrated: play) until that
-        phase has handed on all it has.
+    reduced, calibrated, embedded, sampled: Out(1), low from the cycle after begin (calibrated:
+        play) until that phase has handed on all it has; from registers, as ready.
     the numbers of a job, see NUMBERS; they hold still from begin to sampled.
     entry_written, entry_position, entry: as Reduce's.
     words: In(stream of data_width bits). chosen: Out(stream of range(N)).
@@ -123,7 +125,11 @@ class Datapath(wiring.Component):
             m.d.comb += [getattr(block, key).eq(getattr(self, key)) for key in NUMBERS[name]]
         gearbox, reduce, store, affinity, embed, sample = self.blocks.values()
 
-        wiring.connect(m, wiring.flipped(self.words), gearbox.words)
+        # what lies far apart meets in registers
+        words = Relay(self.words.payload.shape())
+        m.submodules.words = ResetInserter(self.resets[0])(words)
+        wiring.connect(m, wiring.flipped(self.words), words.input)
+        wiring.connect(m, words.output, gearbox.words)
         wiring.connect(m, gearbox.bytes, reduce.bytes)
         # reduced samples go to the store and to the start of the map, in the same cycle
         m.d.comb += [
@@ -134,7 +140,10 @@ class Datapath(wiring.Component):
             store.features.valid.eq(reduce.features.valid & reduce.features.ready),
         ]
         for name in ("held", "passing"):
-            wiring.connect(m, getattr(store, name), getattr(affinity, name))
+            relay = Relay(beat_layout(self.config))
+            m.submodules[name] = ResetInserter(self.resets[2])(relay)
+            wiring.connect(m, getattr(store, name), relay.input)
+            wiring.connect(m, relay.output, getattr(affinity, name))
         wiring.connect(m, affinity.edges, embed.edges)
         m.d.comb += affinity.rows.ready.eq(1)
         wiring.connect(m, embed.neighbour, sample.neighbour)
@@ -144,8 +153,8 @@ class Datapath(wiring.Component):
 
         for name in ("entry_written", "entry_position", "entry"):
             m.d.comb += getattr(reduce, name).eq(getattr(self, name))
+        calibrated = Signal()
         m.d.comb += [
-            self.ready.eq(~(reduce.busy | affinity.busy | embed.busy | sample.busy)),
             gearbox.start.eq(self.begin),
             reduce.start.eq(self.begin),
             store.load.eq(self.begin),
@@ -153,10 +162,14 @@ class Datapath(wiring.Component):
             sample.start.eq(self.begin),
             store.play.eq(self.play),
             affinity.start.eq(self.play),
-            self.reduced.eq(~reduce.busy),
-            self.calibrated.eq(~(store.playing | affinity.busy)),
-            self.embedded.eq(~embed.busy),
-            self.sampled.eq(~sample.busy),
+            calibrated.eq(~(store.playing | affinity.busy)),
+        ]
+        m.d.sync += [
+            self.ready.eq(~(reduce.busy | affinity.busy | embed.busy | sample.busy)),
+            self.reduced.eq(~(reduce.busy | self.begin)),
+            self.calibrated.eq(calibrated & ~self.play),
+            self.embedded.eq(~(embed.busy | self.begin)),
+            self.sampled.eq(~(sample.busy | self.begin)),
         ]
 
         mapped = Signal()  # the first coordinate is there: from here on it is sample that works
@@ -169,7 +182,7 @@ class Datapath(wiring.Component):
             "distance": (store.playing, affinity.passing.valid & ~affinity.passing.ready),
             "calibrate": (affinity.busy, affinity.edges.valid & ~affinity.edges.ready),
             "embed": (
-                embed.busy & ~mapped & self.reduced & self.calibrated,
+                embed.busy & ~mapped & ~reduce.busy & calibrated,
                 embed.coordinates.valid & ~embed.coordinates.ready,
             ),
             "sample": (sample.busy & mapped, sample.chosen.valid & ~sample.chosen.ready),

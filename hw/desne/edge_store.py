@@ -53,7 +53,7 @@ class EdgeStore(wiring.Component):
     loaded: Out(1). valid: Out(1), edge: Out(edge_layout).
     """
 
-    latency = 4
+    latency = 5
 
     def __init__(self, config: Configuration):
         self.config = config
@@ -136,7 +136,7 @@ class EdgeStore(wiring.Component):
             with m.If(last):
                 m.d.sync += reading.eq(0)
 
-        # cycle 1: a register behind each memory; cycle 2: the bank's answer
+        # cycle 1: two registers behind each memory, which lies far off; cycle 3: the bank's answer
         answers = []
         shape = edges_layout(config)["edge"].shape.elem_shape
         for number in range(rows):
@@ -149,8 +149,8 @@ class EdgeStore(wiring.Component):
                 write.data.eq(self.edges.payload.edge[number]),
                 read.addr.eq(address),
             ]
-            answers.append(delayed(m, read.data, 1, f"answer_{number}"))
-        chosen = data.View(shape, Array(answers)[delayed(m, bank, 2, "bank")])
+            answers.append(delayed(m, read.data, 2, f"answer_{number}"))
+        chosen = data.View(shape, Array(answers)[delayed(m, bank, 3, "bank")])
         m.d.sync += [self.edge.index.eq(chosen.index), self.edge.weight.eq(chosen.weight)]
         for field, value in (
             ("row", row),
@@ -158,6 +158,6 @@ class EdgeStore(wiring.Component):
             ("row_ends", row_ends),
             ("last", last),
         ):
-            m.d.comb += self.edge[field].eq(delayed(m, value, 3, field))
-        m.d.comb += self.valid.eq(delayed(m, reading, 3, "reading", reset_less=False))
+            m.d.comb += self.edge[field].eq(delayed(m, value, 4, field))
+        m.d.comb += self.valid.eq(delayed(m, reading, 4, "reading", reset_less=False))
         return m

@@ -66,7 +66,7 @@ class Embed(wiring.Component):
     Latency: golden.cycles.embed_cycles, asserted by a test: with B = ceil(n / L) blocks, the last
     of r = n - (B - 1) * L points, an iteration takes
 
-        max(L + B * n + r, n * k + 4) + n + 3 * (bits of N) + 144
+        max(L + B * n + r, n * k + 5) + n + 3 * (bits of N) + 144
 
     cycles; the time does not depend on the data. On preset edge with n = 1024 and k = 64 the lanes
     work in 99 % of them. Throughput: one job at a time.

@@ -15,7 +15,7 @@ from hw.registers import Phase, Refusal
 LENGTH_WIDTH = 32
 
 _ORDERS = "start abort ready read_idle write_idle read_error write_error".split()
-_ANSWERS = ("started refused abort_taken aborted failed done busy begin flush stop clear").split()
+_ANSWERS = "started refused abort_taken aborted failed done busy flush stop".split()
 
 
 class Engine(wiring.Component):
@@ -23,7 +23,8 @@ class Engine(wiring.Component):
 
     Flow control: orders, refusals and early ends are those of hw/job_control.py.
 
-    Latency: a job begins 3 cycles after ``start`` when ``ready``; a refusal shows after 3. The
+    Latency: the reads begin 3 cycles after ``start`` when ``ready``, the blocks one later, for
+    ``begin`` and ``play`` come from registers; a refusal shows after 3. The
     phases overlap as their blocks allow.
 
     Parameters
@@ -83,6 +84,8 @@ class Engine(wiring.Component):
             m.d.comb += getattr(control, name).eq(getattr(self, name))
         for name in _ANSWERS:
             m.d.comb += getattr(self, name).eq(getattr(control, name))
+        # orders to all blocks come from registers: the masters are cleared before they read
+        m.d.sync += [self.begin.eq(control.begin), self.clear.eq(control.started)]
         m.d.comb += [
             control.legal.eq(self.verdict == Refusal.NONE),
             control.offered.eq(self.reads.valid | self.writes.valid),
@@ -104,7 +107,7 @@ class Engine(wiring.Component):
         with m.If(control.running):
             with m.Switch(self.phase):
                 with m.Case(Phase.REDUCE):
-                    with m.If(self.reduced):
+                    with m.If(self.reduced & ~self.begin):
                         m.d.sync += [self.play.eq(1), self.phase.eq(Phase.AFFINITY)]
                 with m.Case(Phase.AFFINITY):
                     with m.If(self.calibrated & ~self.play):

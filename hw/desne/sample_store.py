@@ -64,7 +64,7 @@ class SampleStore(wiring.Component):
         )
         write, read = store.write_port(), store.read_port()
         last_beat = Signal(config.beats_width)
-        m.d.comb += last_beat.eq(self.beats - 1)
+        m.d.sync += last_beat.eq(self.beats - 1)
 
         # ---- writing
         at, part = Signal.like(self.address), Signal(config.beats_width)

@@ -9,9 +9,9 @@ from hw.bus.bursts import transfer_layout
 from hw.bus.packer import INDEX_BYTES, Packer
 from hw.bus.read_master import read_layout
 from hw.config import Configuration, width_for
+from hw.relay import Relay
 from hw.sgmac.importance import Importance
 from hw.sgmac.job import ADDRESS_WIDTH, LENGTH_WIDTH, choice_job_layout
-from hw.sgmac.relay import Relay
 from hw.sgmac.schedule import Schedule
 
 __all__ = ["ChannelChoice"]

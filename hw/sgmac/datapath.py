@@ -8,12 +8,12 @@ from amaranth.lib.wiring import In, Out
 from hw.bus.bursts import transfer_layout
 from hw.bus.read_master import read_layout
 from hw.config import Configuration
+from hw.relay import Relay
 from hw.sgmac.array import GradientArray
 from hw.sgmac.array_job import Target, array_job_layout
 from hw.sgmac.bias import Bias
 from hw.sgmac.gather import Gather
 from hw.sgmac.job import ADDRESS_WIDTH, LENGTH_WIDTH, memory_job_layout
-from hw.sgmac.relay import Relay
 from hw.sgmac.row_addresses import GRADIENT_BYTES, RowAddresses
 from hw.sgmac.rows import Rows
 

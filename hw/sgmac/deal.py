@@ -8,8 +8,8 @@ from amaranth.lib.wiring import In, Out
 
 from hw.bus.read_master import read_layout
 from hw.config import Configuration
+from hw.relay import Relay
 from hw.sgmac.array_job import Target, words_layout
-from hw.sgmac.relay import Relay
 
 
 class Sink(enum.Enum, shape=3):

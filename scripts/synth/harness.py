@@ -25,7 +25,9 @@ def between_registers(document: dict[str, Any], top: str) -> dict[str, Any]:
 
     The inputs come from a shift register; the outputs go through exclusive ors into another. So
     every path begins and ends at a flip-flop, the clock is a pin on the global network, and two
-    more pins suffice. The result shares what it does not change with the document.
+    more pins suffice. Between the shift registers and the ports is another flip-flop: it lies where
+    the block wants it, not where the shift register goes by. The result shares what it does not
+    change with the document.
 
     Raises
     ------
@@ -83,13 +85,16 @@ def between_registers(document: dict[str, Any], top: str) -> dict[str, Any]:
     serial_in, free = free, free + 1
     bit = serial_in
     for number, target in enumerate(inward):
-        flip_flop(f"harness_in_{number}", bit, target)
-        bit = target
+        shifted, free = free, free + 1
+        flip_flop(f"harness_shift_{number}", bit, shifted)
+        flip_flop(f"harness_in_{number}", shifted, target)
+        bit = shifted
     for number, source in enumerate(outward):
-        mixed, registered, free = free, free + 1, free + 2
-        inputs = {"A": source, "B": bit, "C": "0", "D": "0"}
+        left, mixed, registered, free = free, free + 1, free + 2, free + 3
+        flip_flop(f"harness_out_{number}", source, left)
+        inputs = {"A": left, "B": bit, "C": "0", "D": "0"}
         add(f"harness_mix_{number}", "LUT4", EXCLUSIVE_OR, inputs, "Z", mixed)
-        flip_flop(f"harness_out_{number}", mixed, registered)
+        flip_flop(f"harness_shift_out_{number}", mixed, registered)
         bit = registered
     pins = {
         CLOCK: {"direction": "input", "bits": [clock]},

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Mux, Signal
 from hw.bus.gearbox import Gearbox
 from hw.bus.packer import Packer
 from hw.config import PRESETS
-from hw.sgmac.relay import Relay
+from hw.relay import Relay
 from hw.sgmac.words import Words
 from hw.stream import CreditQueue
 from verif.formal.bench import Bench
@@ -166,7 +166,7 @@ def gearbox_bytes(bench: Bench) -> None:
 @proof(
     "Relay",
     "in order, none lost; stream rules",
-    Broken("hw.sgmac.relay", "with m.If(~spared):", "with m.If(1):"),
+    Broken("hw.relay", "with m.If(~spared):", "with m.If(1):"),
 )
 def relay(bench: Bench) -> None:
     block = bench.block(Relay(2))

@@ -216,17 +216,21 @@ def test_the_harness_puts_every_port_between_registers():
     cells = module["cells"].values()
     flip_flops = [cell["connections"] for cell in cells if cell["type"] == "TRELLIS_FF"]
     assert all(connections["CLK"] == [2] for connections in flip_flops)
-    driven = [connections["Q"][0] for connections in flip_flops]
-    assert driven[:3] == [3, 4, 5], "reset and both bits of a"
+    source_of = {connections["Q"][0]: connections["DI"][0] for connections in flip_flops}
     mixed = {cell["connections"]["Z"][0]: cell for cell in cells if "B" in cell["connections"]}
-    sources = {cell["connections"]["A"][0] for cell in mixed.values()}
-    assert sources == {6, 7}, "each bit of y that is no input or constant"
-    chain = module["ports"]["serial_in"]["bits"][0]
-    for connections in flip_flops:  # one chain from pin to pin, through the exclusive ors
-        (data,) = connections["DI"]
-        assert chain == (mixed[data]["connections"]["B"][0] if data in mixed else data)
-        (chain,) = connections["Q"]
-    assert module["ports"]["serial_out"]["bits"] == [chain]
+    # one chain from pin to pin, through the exclusive ors, walked from its end
+    (bit,) = module["ports"]["serial_out"]["bits"]
+    chain, ends = [], []
+    while bit != module["ports"]["serial_in"]["bits"][0]:
+        chain.append(bit)
+        bit = source_of[bit]
+        if bit in mixed:
+            ends.append(mixed[bit]["connections"]["A"][0])
+            bit = mixed[bit]["connections"]["B"][0]
+    assert [source_of[bit] for bit in ends] == [7, 6], "each bit of y, no input and no constant"
+    begins = {bit: source for bit, source in source_of.items() if bit not in (*chain, *ends)}
+    assert list(begins) == [3, 4, 5], "reset and both bits of a"
+    assert list(begins.values()) == chain[: len(ends) - 1 : -1], "each from its place in the chain"
     drivers = [
         cell["connections"][port][0]
         for cell in cells

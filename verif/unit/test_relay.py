@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""hw.sgmac.relay, in the Amaranth simulator."""
+"""hw.relay, in the Amaranth simulator."""
 
 import random
 
 import pytest
 from amaranth.sim import Simulator
 
-from hw.sgmac.relay import Relay
+from hw.relay import Relay
 from verif.cocotb.streams import PATTERNS, stalls
 from verif.unit.streams import receive, send
 
