@@ -91,11 +91,18 @@ async def lite_read(master: AxiLiteMaster, address: int) -> tuple[int, int]:
     return int(answer.rresp), int(answer.rdata)
 
 
-def watch(dut: Any, clock: ClockInfo, rules: ReadRules | WriteRules, member: str = "axi") -> None:
+def watch(
+    dut: Any,
+    clock: ClockInfo,
+    rules: ReadRules | WriteRules,
+    member: str = "axi",
+    *,
+    sleeps: bool = True,
+) -> None:
     """Step `rules` in every cycle from now on; a broken rule fails the test.
 
     In Verilator it sleeps while no channel is valid, where nothing can break; elsewhere a signal
-    may become X in any cycle.
+    may become X in any cycle. `rules.cycle` rests meanwhile: sleeps=False for who reads it.
     """
     names = read_signals() if isinstance(rules, ReadRules) else write_signals()
     handles = {name: dut[f"{member}{SEPARATOR}{name}"] for name in names}
@@ -103,7 +110,7 @@ def watch(dut: Any, clock: ClockInfo, rules: ReadRules | WriteRules, member: str
     valids = [handle for name, handle in handles.items() if name.endswith("valid")]
     edge, rises = RisingEdge(clock.handle), [RisingEdge(valid) for valid in valids]
     seen = observers.Port("read" if isinstance(rules, ReadRules) else "write", rules, member)
-    sleeps = cocotb.SIM_NAME.startswith("Verilator")
+    sleeps = sleeps and cocotb.SIM_NAME.startswith("Verilator")
 
     async def run() -> None:
         while True:

@@ -32,7 +32,7 @@ class Partner:
         self.width, burst, outstanding = bench.parameters
         self.beat = self.width // 8
         self.rules = ReadRules(self.width, burst, outstanding)
-        watch(bench.dut, bench.clock, self.rules)
+        watch(bench.dut, bench.clock, self.rules, sleeps=False)
         self.transfers = bench.source("transfers", pattern)
         self.data = bench.sink("data", pattern)
 
