@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,28 @@ class Update:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ValueError(f"seed must be 0 or more, not {self.seed}")
+
+    def place(self, channels: np.ndarray, depthwise: bool) -> Any:
+        """Index of the weights of these input channels in the layer's."""
+        return channels if depthwise else (slice(None), channels)
+
+    def apply(
+        self, gradient: np.ndarray, channels: np.ndarray, depthwise: bool
+    ) -> tuple[np.ndarray, int]:
+        """The layer's weights after the step, and how many saturated; gradient: of the channels."""
+        place = self.place(channels, depthwise)
+        outputs = channels if depthwise else slice(None)
+        updated = update_weights(
+            self.weights[place],
+            gradient,
+            self.multiplier[outputs],
+            self.shift[outputs],
+            rounding=self.rounding,
+            register=seed_register(self.seed),
+        )
+        weights = self.weights.copy()
+        weights[place] = updated.weights
+        return weights, updated.saturated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,21 +88,10 @@ def run_job(
     bias = bias_gradient(error, chosen, convolution)
     if update is None:
         return JobResult(weight_gradient=gradient, bias_gradient=bias, weights=None, saturated=0)
-    place = chosen if convolution.depthwise else (slice(None), chosen)
-    outputs = chosen if convolution.depthwise else slice(None)
-    updated = update_weights(
-        update.weights[place],
-        gradient,
-        update.multiplier[outputs],
-        update.shift[outputs],
-        rounding=update.rounding,
-        register=seed_register(update.seed),
-    )
-    weights = update.weights.copy()
-    weights[place] = updated.weights
+    weights, saturated = update.apply(gradient, chosen, convolution.depthwise)
     return JobResult(
         weight_gradient=gradient,
         bias_gradient=bias,
         weights=weights,
-        saturated=updated.saturated,
+        saturated=saturated,
     )

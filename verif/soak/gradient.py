@@ -4,8 +4,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.arith.lfsr import seed_register
-from golden.sgmac import Convolution, layout, run_job, update_weights
+from golden.sgmac import Convolution, layout, run_job
 from hw.config import Configuration
 from hw.sgmac.registers import ADDRESSES, GradientOperation
 from verif.sim.top import SimulatedPort
@@ -172,19 +171,9 @@ class GradientJob(UnitJob):
             mask = self._pack(np.full(gradient.shape, -1, np.int32))
             self.expected.append(("result", self._pack(gradient).ravel(), mask.ravel() != 0))
             return
-        place = job.channels if sizes.depthwise else (slice(None), job.channels)
-        outputs = job.channels if sizes.depthwise else slice(None)
-        updated = update_weights(
-            update.weights[place],
-            gradient,
-            update.multiplier[outputs],
-            update.shift[outputs],
-            rounding=update.rounding,
-            register=seed_register(update.seed),
-        )
-        self.saturated = updated.saturated
-        weights, mask = update.weights.copy(), np.zeros(update.weights.shape, np.int8)
-        weights[place], mask[place] = updated.weights, -1
+        weights, self.saturated = update.apply(gradient, job.channels, sizes.depthwise)
+        mask = np.zeros(weights.shape, np.int8)
+        mask[update.place(job.channels, sizes.depthwise)] = -1
         self.expected.append(
             ("weights", self._pack(weights).ravel(), self._pack(mask).ravel() != 0)
         )

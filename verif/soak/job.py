@@ -45,7 +45,7 @@ class Job:
 
     def contents(self) -> dict[str, bytes]:
         """What has to be in memory before the job."""
-        raise NotImplementedError
+        raise NotImplementedError  # every kind of job has its own
 
     def prepare(self, port: SimulatedPort) -> None:
         """What else the job needs in the hardware."""
