@@ -97,11 +97,12 @@ class Bursts(wiring.Component):
         final = Signal()
         offered = Signal()
 
-        room = Signal(range(page + 1))
+        # beats to the end of the page, modulo the page; a burst reaches as far as that
+        room = Signal(range(page))
+        following_room = Signal.like(room)
         reach = Signal.like(length)
+        follows = (following_room != 0) & (following_room < self.burst)
         m.d.comb += [
-            room.eq(page - address[: page.bit_length() - 1]),
-            reach.eq(Mux(room < self.burst, room, self.burst)),
             burst.address.eq(address << shift),
             burst.beats.eq(length),
             burst.final.eq(final),
@@ -111,7 +112,10 @@ class Bursts(wiring.Component):
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += [self.transfers.ready.eq(1), self.idle.eq(1)]
+                m.d.comb += following_room.eq(-transfer.address[shift:][: len(room)])
                 m.d.sync += [
+                    room.eq(following_room),
+                    reach.eq(Mux(follows, following_room, self.burst)),
                     address.eq(transfer.address[shift:]),
                     left.eq((transfer.bytes + (self.beat - 1)) >> shift),
                     tail.eq(transfer.bytes[:shift] - 1),
@@ -127,9 +131,14 @@ class Bursts(wiring.Component):
                 with m.If(self.drop):
                     m.next = "IDLE"
             with m.State("OFFER"):
-                m.d.comb += offered.eq(1)
+                m.d.comb += [offered.eq(1), following_room.eq(room - length)]
                 with m.If(self.bursts.ready):
-                    m.d.sync += [address.eq(address + length), left.eq(left - length)]
+                    m.d.sync += [
+                        room.eq(following_room),
+                        reach.eq(Mux(follows, following_room, self.burst)),
+                        address.eq(address + length),
+                        left.eq(left - length),
+                    ]
                     m.next = "PLAN"
                 with m.If(self.drop | (self.bursts.ready & final)):
                     m.next = "IDLE"

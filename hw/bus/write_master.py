@@ -135,12 +135,12 @@ class WriteMaster(wiring.Component):
                 self.bursts.eq(self.bursts + 1),
             ]
 
-        # begin comes late: what depends on it is chosen by it, and not made of what was chosen
+        # a beat that is offered begins a burst just when none is left: that is known early
         last = Signal()
         beats, final = burst.payload.beats, Signal.like(tail)  # the last byte of the last beat
         last_byte = Signal.like(tail)
         m.d.comb += [
-            last.eq(Mux(begin, beats == 1, one_left)),
+            last.eq(Mux(none_left, beats == 1, one_left)),
             final.eq(Mux(none_left, burst.payload.tail, tail)),
             last_byte.eq(Mux(last, final, planner.beat - 1)),
         ]
@@ -149,8 +149,8 @@ class WriteMaster(wiring.Component):
             m.d.sync += axi.wvalid.eq(0)
         with m.If(offer):
             m.d.sync += [
-                left.eq(Mux(begin, beats - 1, left - 1)),
-                one_left.eq(Mux(begin, beats == 2, left == 2)),
+                left.eq(Mux(none_left, beats - 1, left - 1)),
+                one_left.eq(Mux(none_left, beats == 2, left == 2)),
                 none_left.eq(last),
                 axi.wvalid.eq(1),
                 axi.wdata.eq(queue.r_data),
