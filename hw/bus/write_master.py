@@ -46,7 +46,7 @@ class WriteMaster(wiring.Component):
     clear: In(1), a pulse while idle: no error, not stopped, counters 0, no data buffered. Ignored
     while not idle.
     error: Out(1), an error response came. decode_error: Out(1), the first such was DECERR.
-    idle: Out(1), no transfer under way and every burst answered.
+    idle: Out(1), no transfer under way and every burst answered; rises one cycle after that.
     bursts: Out(32), bursts begun since clear. bytes: Out(32), bytes with their strobe on that
     memory took since clear; both wrap.
     """
@@ -78,7 +78,7 @@ class WriteMaster(wiring.Component):
                 "clear": In(1),
                 "error": Out(1),
                 "decode_error": Out(1),
-                "idle": Out(1),
+                "idle": Out(1, init=1),
                 "bursts": Out(COUNTER_WIDTH),
                 "bytes": Out(COUNTER_WIDTH),
             }
@@ -166,8 +166,11 @@ class WriteMaster(wiring.Component):
             axi.bready.eq(1),
             answered.eq(axi.bvalid),
             failed.eq(axi.bvalid & axi.bresp.as_value()[1]),
-            self.idle.eq(planner.idle & (unanswered == 0)),
         ]
+        # nothing was under way and no transfer began: so it is a cycle later
+        m.d.sync += self.idle.eq(
+            planner.idle & (unanswered == 0) & (stopped | ~self.transfers.valid)
+        )
         m.d.sync += unanswered.eq(unanswered + begin - answered)
         with m.If(begin & ~answered):
             m.d.sync += answerable.eq(unanswered != self.outstanding - 1)

@@ -25,7 +25,7 @@ class GradientEngine(wiring.Component):
     a ranking that is illegal ends the job before anything is written.
 
     Latency: a job begins `checking` + 2 cycles after ``start`` when ``ready``, and ends a cycle
-    after nothing is left to do: what the masters tell passes a register.
+    after nothing is left to do.
 
     Members
     -------
@@ -59,7 +59,7 @@ class GradientEngine(wiring.Component):
         m.submodules.control = control = JobControl(self.checking)
         for name in _ORDERS:
             told = getattr(self, name)
-            if name in ("offered", "read_idle", "write_idle"):
+            if name == "offered":  # as late as idle, which the masters tell from a register
                 told = delayed(m, told, 1, name, reset_less=False)
             m.d.comb += getattr(control, name).eq(told)
         for name in _ANSWERS:

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.check import check
 from hw.config import width_for
+from hw.memory import READ_FIRST
 from hw.pipeline import delayed
 from hw.sgmac.words import Words
 
@@ -87,7 +88,7 @@ class Schedule(wiring.Component):
         m = Module()
         width = len(self.place)
         m.submodules.words = words = Words(self.data_width, self.channels)
-        m.submodules.bits = bits = Memory(shape=1, depth=self.channels, init=[])
+        m.submodules.bits = bits = Memory(shape=1, depth=self.channels, init=[], attrs=READ_FIRST)
         m.submodules.queue = queue = SyncFIFOBuffered(width=width, depth=_PLACES)
         write, read = bits.write_port(), bits.read_port()
         wiring.connect(m, wiring.flipped(self.beats), words.beats)

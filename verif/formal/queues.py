@@ -166,7 +166,7 @@ def gearbox_bytes(bench: Bench) -> None:
 @proof(
     "Relay",
     "in order, none lost; stream rules",
-    Broken("hw.relay", "with m.If(~spared):", "with m.If(1):"),
+    Broken("hw.relay", "with m.If(~full & (arriving == n)):", "with m.If(arriving == n):"),
 )
 def relay(bench: Bench) -> None:
     block = bench.block(Relay(2))
