@@ -144,9 +144,14 @@ class Configuration:
         return width_for(self.beats)
 
     @property
+    def raw_lanes(self) -> int:
+        """Bytes of a raw sample that are taken in a cycle: at most W, and no more than come."""
+        return min(self.lanes, self.beat_bytes)
+
+    @property
     def sample_beats(self) -> int:
-        """Most beats of a raw sample: dimensions / lanes."""
-        return self.dimensions // self.lanes
+        """Most beats of a raw sample: dimensions / raw_lanes."""
+        return self.dimensions // self.raw_lanes
 
     @property
     def sample_beats_width(self) -> int:

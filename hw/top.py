@@ -199,11 +199,10 @@ class _Job:
     """The numbers of a job as the datapath takes them, by the names of NUMBERS."""
 
     def __init__(self, registers: RegisterBlock, config: Configuration):
-        lane_bits = exact_log2(config.lanes)
 
-        def beats(value):
-            """ceil(value / W), of a value that was checked."""
-            return (value + (config.lanes - 1)) >> lane_bits
+        def beats(value, lanes):
+            """ceil(value / lanes), of a value that was checked."""
+            return (value + (lanes - 1)) >> exact_log2(lanes)
 
         for name in ("samples", "sample_bytes", "neighbours", "target", "iterations", "budget"):
             setattr(self, name, getattr(registers, name).value)
@@ -215,8 +214,8 @@ class _Job:
         self.seed = seed | (seed == 0)
         self.phase = seed[:16]
         self.shift, self.offset = registers.reduce.shift, registers.reduce.offset
-        self.sample_beats = beats(registers.sample_bytes.value)
-        self.beats = beats(registers.features.value)
+        self.sample_beats = beats(registers.sample_bytes.value, config.raw_lanes)
+        self.beats = beats(registers.features.value, config.lanes)
         for name in ("sample_address", "result_address"):
             words = [getattr(registers, f"{name}_{half}").value for half in ("low", "high")]
             setattr(self, name, Cat(*words, Const(0, 0)))

@@ -8,10 +8,10 @@ from golden.cycles.embed import attraction_cycles, iteration_cycles
 from golden.cycles.sample import candidate_count, sample_cycles
 
 
-def sums_cycles(beats: int, byte_lanes: int, most_features: int) -> int:
+def sums_cycles(features: int, raw_lanes: int, most_features: int) -> int:
     """Reading the sums of a sample: a memory of 16 words or more gives one of them a cycle."""
     banks = 1 << ceil(log2(max(most_features // 16, 1)))
-    return beats * byte_lanes // min(banks, byte_lanes)
+    return features // min(banks, raw_lanes)
 
 
 def read_cycles(
@@ -30,11 +30,12 @@ def read_cycles(
     and the sums out; the other end of the pipeline comes on top.
     """
     words = ceil(n * dimensions * 8 / data_width)
-    beats_in = ceil(dimensions / byte_lanes)
-    out = sums_cycles(beats, byte_lanes, most_features)
+    raw_lanes = min(byte_lanes, data_width // 8)
+    beats_in = ceil(dimensions / raw_lanes)
+    out = sums_cycles(beats * byte_lanes, raw_lanes, most_features)
     moved = max(words + out, n * beats_in + out, ceil(words / n) + n * out)
-    clear = sums_cycles(most_features // byte_lanes, byte_lanes, most_features)
-    return moved + clear + byte_lanes.bit_length() + 18
+    clear = sums_cycles(most_features, raw_lanes, most_features)
+    return moved + clear + raw_lanes.bit_length() + 18
 
 
 def job_cycles(

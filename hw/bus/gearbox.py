@@ -14,9 +14,11 @@ _PIPELINE = 2
 
 
 class Gearbox(wiring.Component):
-    """Cuts a run of bytes into samples of D bytes, each from the start of a beat of W bytes.
+    """Cuts a run of bytes into samples of D bytes, each from the start of a beat of B bytes.
 
-    Equation: beat q of sample s holds the bytes s * D + q * W up to s * D + min((q + 1) * W, D) - 1
+    B = `raw_lanes` of the configuration: W, or the bytes of a word of memory if that is less.
+
+    Equation: beat q of sample s holds the bytes s * D + q * B up to s * D + min((q + 1) * B, D) - 1
     of the run, and zeros behind them.
 
     Flow control: two streams. The last beat of the run may hold bytes behind the last sample; they
@@ -37,7 +39,7 @@ class Gearbox(wiring.Component):
     start: In(1), drops what is buffered and latches sample_bytes; no beat is taken in that cycle.
     sample_bytes: In(range(dimensions + 1)), D, at least 1.
     words: In(stream of data_width bits), lowest address in the lowest byte.
-    bytes: Out(stream of array of W unsigned bytes).
+    bytes: Out(stream of array of B unsigned bytes).
     """
 
     latency = 1 + _PIPELINE + CreditQueue.latency
@@ -49,13 +51,13 @@ class Gearbox(wiring.Component):
                 "start": In(1),
                 "sample_bytes": In(range(config.dimensions + 1)),
                 "words": In(stream.Signature(config.data_width)),
-                "bytes": Out(stream.Signature(data.ArrayLayout(unsigned(8), config.lanes))),
+                "bytes": Out(stream.Signature(data.ArrayLayout(unsigned(8), config.raw_lanes))),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        lanes, word = self.config.lanes, self.config.data_width // 8
+        lanes, word = self.config.raw_lanes, self.config.beat_bytes
         # words that a beat can reach, and two on their way in so that none waits for none
         reached = 1 + -(-(lanes - 1) // word)
         places = 1 << (reached + 1).bit_length()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sums of a sample's bytes by bucket, from W lanes that cannot meet."""
+"""Sums of a sample's bytes by bucket, from B lanes that cannot meet."""
 
 from amaranth.hdl import Cat, Module, Mux, ShapeLike, Signal, signed
 from amaranth.lib import data, memory, wiring
@@ -12,9 +12,9 @@ LUT_RAM_DEPTH = 16
 
 
 def banks(config: Configuration) -> int:
-    """Sums that are read in a cycle, a power of two: at most W, and no bank below 16 words."""
+    """Sums that are read in a cycle, a power of two: at most B, and no bank below 16 words."""
     useful = max(config.features // LUT_RAM_DEPTH, 1)
-    return min(1 << (useful - 1).bit_length(), config.lanes)
+    return min(1 << (useful - 1).bit_length(), config.raw_lanes)
 
 
 def signed_width(magnitude: int) -> int:
@@ -28,7 +28,9 @@ def lane_byte(config: Configuration) -> data.StructLayout:
 
 
 class BucketSums(wiring.Component):
-    """Adds W signed bytes a cycle into F buckets, whatever buckets they name.
+    """Adds B signed bytes a cycle into F buckets, whatever buckets they name.
+
+    B = `raw_lanes` of the configuration.
 
     Equation: total[b] = sum of the values of a sample that name bucket b.
 
@@ -45,7 +47,7 @@ class BucketSums(wiring.Component):
 
     Parameters
     ----------
-    config: dimensions, features and lanes are used.
+    config: dimensions, features, lanes and data_width are used.
 
     Members
     -------
@@ -53,7 +55,7 @@ class BucketSums(wiring.Component):
     clear_row: In, 0..features / banks - 1.
     open: Out(1), values can be taken.
     add: In(1), values are taken; only while open. end: In(1), with add: they are the sample's last.
-    values: In(array of W lane_byte).
+    values: In(array of B lane_byte).
     last_row: In, rows to read less one.
     advance: In(1), a row may be read.
     reading: Out(1), a row is read in this cycle. last: Out(1), with reading: the sample's last.
@@ -63,7 +65,7 @@ class BucketSums(wiring.Component):
 
     def __init__(self, config: Configuration):
         self.config = config
-        self.latency = 2 + config.lanes.bit_length() - 1
+        self.latency = 2 + config.raw_lanes.bit_length() - 1
         self.banks = banks(config)
         self.rows = config.features // self.banks
         row = width_for(self.rows - 1)
@@ -75,7 +77,7 @@ class BucketSums(wiring.Component):
                 "open": Out(1, init=1),
                 "add": In(1),
                 "end": In(1),
-                "values": In(data.ArrayLayout(lane_byte(config), config.lanes)),
+                "values": In(data.ArrayLayout(lane_byte(config), config.raw_lanes)),
                 "last_row": In(row),
                 "advance": In(1),
                 "reading": Out(1),
@@ -87,7 +89,7 @@ class BucketSums(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        lanes = range(self.config.lanes)
+        lanes = range(self.config.raw_lanes)
         banks = range(self.banks)
         bank_bits = self.banks.bit_length() - 1
         lane_sum = signed(signed_width(self.config.sample_beats * 255))

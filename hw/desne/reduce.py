@@ -19,7 +19,9 @@ def table_entry(config: Configuration) -> data.StructLayout:
 
 
 class Reduce(wiring.Component):
-    """Sums the bytes of each sample into buckets, W bytes a cycle whatever the table.
+    """Sums the bytes of each sample into buckets, B bytes a cycle whatever the table.
+
+    B = `raw_lanes` of the configuration: W, or the bytes of the memory port's beat if that is less.
 
     Equation (docs/numerics.md, reduce):
 
@@ -35,28 +37,29 @@ class Reduce(wiring.Component):
     Latency: `latency` cycles from the last beat of a sample until the first beat of its features is
     valid, when nothing before it is in the way; the first beat of ``bytes`` is taken `clearing`
     cycles after ``start``. Throughput: a beat of features takes `rows` = W / banks cycles, where
-    banks is F / 16 within 1..W; a sample max(sample_beats, rows * beats).
+    banks is F / 16 within 1..B; a sample max(sample_beats, rows * beats).
 
     Parameters
     ----------
-    config: dimensions, features, lanes and samples are used.
+    config: dimensions, features, lanes, data_width and samples are used.
 
     Members
     -------
     start: In(1), a pulse while idle: begins a job and latches the settings.
     busy: Out(1), from start until the last beat of features is taken.
     samples: In(range(N + 1)), n = 1..N.
-    sample_beats: In(range(dimensions / W + 1)), beats of a raw sample, at least 1.
+    sample_beats: In(range(dimensions / B + 1)), beats of a raw sample, at least 1.
     beats: In(range(features / W + 1)), beats of a reduced sample, at least 1.
     shift: In(5), 0..31. offset: In(8).
     entry_written: In(1), entry goes into the table; only while idle.
     entry_position: In(range(dimensions)), the byte of the sample. entry: In(table_entry).
-    bytes: In(stream of array of W unsigned bytes).
+    bytes: In(stream of array of B unsigned bytes).
     features: Out(stream of array of W unsigned bytes).
     """
 
     def __init__(self, config: Configuration):
         self.config = config
+        raw = data.ArrayLayout(unsigned(8), config.raw_lanes)
         beat = data.ArrayLayout(unsigned(8), config.lanes)
         self._sums = BucketSums(config)
         self._places = self._sums.latency + 3 + CreditQueue.round_trip
@@ -75,7 +78,7 @@ class Reduce(wiring.Component):
                 "entry_written": In(1),
                 "entry_position": In(width_for(config.dimensions - 1)),
                 "entry": In(table_entry(config)),
-                "bytes": In(stream.Signature(beat)),
+                "bytes": In(stream.Signature(raw)),
                 "features": Out(stream.Signature(beat)),
             }
         )
@@ -83,11 +86,12 @@ class Reduce(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        lanes = range(config.lanes)
+        lanes = range(config.raw_lanes)
+        lane_bits = exact_log2(config.raw_lanes)
         m.submodules.sums = sums = self._sums
         m.submodules.queue = queue = CreditQueue(self.features.payload.shape(), self._places)
         m.submodules.table = table = memory.Memory(
-            shape=data.ArrayLayout(table_entry(config), config.lanes),
+            shape=data.ArrayLayout(table_entry(config), config.raw_lanes),
             depth=config.sample_beats,
             init=[],
         )
@@ -105,8 +109,8 @@ class Reduce(wiring.Component):
             advance.eq(~add | sums.open),
             self.bytes.ready.eq(receiving & advance),
             taken.eq(self.bytes.valid & self.bytes.ready),
-            load.addr.eq(self.entry_position >> exact_log2(config.lanes)),
-            load.en.eq(self.entry_written << self.entry_position[: exact_log2(config.lanes)]),
+            load.addr.eq(self.entry_position >> lane_bits),
+            load.en.eq(self.entry_written << self.entry_position[:lane_bits]),
             *(load.data[lane].eq(self.entry) for lane in lanes),
             entry.addr.eq(position),
             entry.en.eq(advance),

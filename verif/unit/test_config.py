@@ -94,7 +94,8 @@ def test_derived_widths():
 
 def test_raw_sample_widths():
     c = PRESETS["edge"]
-    assert (c.sample_beats, c.sample_beats_width) == (256, 9)
+    assert (c.lanes, c.raw_lanes) == (16, 8)  # the memory port brings no more
+    assert (c.sample_beats, c.sample_beats_width) == (512, 10)
 
 
 def test_sparse_gradient_sizes_of_the_presets():

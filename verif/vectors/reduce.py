@@ -15,7 +15,7 @@ class Job:
     """What goes in and what must come out for one tile.
 
     samples, sample_beats, beats, shift, offset: the job's settings. bucket, sign: int64
-    [sample_beats, W], the table. bytes: uint8 [n * sample_beats, W]. features: int64
+    [sample_beats, B], the table. bytes: uint8 [n * sample_beats, B]. features: int64
     [n * beats, W], golden.
     """
 
@@ -33,11 +33,11 @@ class Job:
 def job(config: Configuration, table: ReduceTable, samples: NDArray[np.uint8]) -> Job:
     """The streams of a tile: zero bytes fill the last beat, buckets without a byte the last row."""
     n, dimensions = samples.shape
-    lanes = config.lanes
-    sample_beats, beats = -(-dimensions // lanes), -(-table.features // lanes)
-    raw = np.zeros((n, sample_beats * lanes), np.uint8)
+    lanes, raw_lanes = config.lanes, config.raw_lanes
+    sample_beats, beats = -(-dimensions // raw_lanes), -(-table.features // lanes)
+    raw = np.zeros((n, sample_beats * raw_lanes), np.uint8)
     raw[:, :dimensions] = samples
-    bucket, sign = np.zeros((2, sample_beats * lanes), np.int64)
+    bucket, sign = np.zeros((2, sample_beats * raw_lanes), np.int64)
     bucket[:dimensions], sign[:dimensions] = table.bucket, table.sign < 0
     features = np.full((n, beats * lanes), table.offset, np.int64)
     features[:, : table.features] = reduce(samples, table)
@@ -47,9 +47,9 @@ def job(config: Configuration, table: ReduceTable, samples: NDArray[np.uint8]) -
         beats=beats,
         shift=table.shift,
         offset=table.offset,
-        bucket=bucket.reshape(-1, lanes),
-        sign=sign.reshape(-1, lanes),
-        bytes=raw.reshape(-1, lanes),
+        bucket=bucket.reshape(-1, raw_lanes),
+        sign=sign.reshape(-1, raw_lanes),
+        bytes=raw.reshape(-1, raw_lanes),
         features=features.reshape(-1, lanes),
     )
 

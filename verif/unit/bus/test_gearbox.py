@@ -48,7 +48,7 @@ def play(sizes, runs, idle="none", backpressure="none", seed=3):
             await ctx.tick()
             ctx.set(dut.start, 0)
             begun.append(samples)
-            count = len(samples) * -(-samples.shape[1] // shape.lanes)
+            count = len(samples) * -(-samples.shape[1] // shape.raw_lanes)
             taken = []
             pattern = stalls(backpressure, random.Random(f"{seed} out"))
             results.append(await receive(ctx, dut.bytes, count, pattern, taken))
@@ -67,11 +67,11 @@ def play(sizes, runs, idle="none", backpressure="none", seed=3):
     simulator.add_testbench(feed, background=True)
     simulator.run()
     for samples, result in zip(runs, results, strict=True):
-        beats = -(-samples.shape[1] // shape.lanes)
-        expected = np.zeros((len(samples), beats * shape.lanes), np.uint8)
+        beats = -(-samples.shape[1] // shape.raw_lanes)
+        expected = np.zeros((len(samples), beats * shape.raw_lanes), np.uint8)
         expected[:, : samples.shape[1]] = samples
         got = np.array([[int(value) for value in beat] for beat in result])
-        assert (got == expected.reshape(-1, shape.lanes)).all(), samples.shape
+        assert (got == expected.reshape(-1, shape.raw_lanes)).all(), samples.shape
     return cycles
 
 
@@ -89,10 +89,10 @@ def test_samples_of_any_length(sizes, traffic):
 @pytest.mark.parametrize(("sizes", "length"), [((8, 64), 64), ((16, 64), 64), ((4, 64), 3)])
 def test_throughput(sizes, length):
     """No bubble: as many cycles as the wider side needs, and the stated latency before."""
-    lanes, width = sizes
     samples = np.random.default_rng(1).integers(0, 256, (20, length), dtype=np.uint8)
     (cycles,) = play(sizes, [samples])
-    beats = 20 * -(-length // lanes)
-    spacing = max(1, lanes * 8 // width)
+    raw_lanes = config(*sizes).raw_lanes
+    beats = 20 * -(-length // raw_lanes)
+    spacing = 1
     assert cycles[-1] - cycles[0] == (beats - 1) * spacing
     assert cycles[0] == spacing + Gearbox.latency

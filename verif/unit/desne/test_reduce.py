@@ -17,7 +17,7 @@ from verif.vectors import reduce as vectors
 
 TINY = PRESETS["tiny"]
 WIDER = Configuration(
-    name="wider", samples=16, features=64, rows=1, lanes=8, neighbours=2, dimensions=64
+    name="wider", samples=16, features=64, rows=1, lanes=16, neighbours=2, dimensions=64
 )
 CASES = vectors.cases(TINY, seed=11)
 SETTINGS = ("samples", "sample_beats", "beats", "shift", "offset")
@@ -47,7 +47,7 @@ def run(dut, jobs, idle="none", backpressure="none", seed=1, interrupt=0):
     async def main(ctx):
         if interrupt:
             await start(ctx, jobs[0])
-            ctx.set(dut.bytes.payload, [255] * dut.config.lanes)
+            ctx.set(dut.bytes.payload, [255] * dut.config.raw_lanes)
             ctx.set(dut.bytes.valid, 1)
             await ctx.tick().repeat(interrupt)
             ctx.set(reset, 1)
@@ -127,8 +127,8 @@ def test_throughput_and_latency(name):
 @pytest.mark.parametrize("config", [TINY, WIDER], ids=["one bank", "four banks"])
 def test_short_samples(config):
     """Where the sums take longer to read than to make, they are read without a pause."""
-    samples = np.random.default_rng(3).integers(0, 256, (12, config.lanes), np.uint8)
-    table = vectors.random_table(config.lanes, config.features, seed=3)
+    samples = np.random.default_rng(3).integers(0, 256, (12, config.raw_lanes), np.uint8)
+    table = vectors.random_table(config.raw_lanes, config.features, seed=3)
     dut, job = Reduce(config), vectors.job(config, table, samples)
     results, (cycles,) = run(dut, [job])
     check(results, [job])
