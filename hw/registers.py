@@ -11,6 +11,7 @@ import enum
 
 from hw.bus.register_map import Access, Field, Register, RegisterMap, named_bits, names_of, word
 from hw.config import Configuration
+from hw.desne.map_widths import EXAGGERATION_WIDTH, MOMENTUM_WIDTH, RATE_WIDTH
 from hw.engine_registers import engine_registers
 from hw.sgmac.registers import gradient_registers
 
@@ -164,10 +165,10 @@ def _job() -> list[Register]:
         "schedule": (
             "learning rate and momenta in sixteenths, exaggeration in quarters",
             (
-                ("rate", 8, 16),
-                ("exaggeration", 8, 8),
-                ("early_momentum", 8, 8),
-                ("momentum", 8, 13),
+                ("rate", RATE_WIDTH, 16),
+                ("exaggeration", EXAGGERATION_WIDTH, 8),
+                ("early_momentum", MOMENTUM_WIDTH, 8),
+                ("momentum", MOMENTUM_WIDTH, 13),
             ),
         ),
     }

@@ -20,13 +20,22 @@ SCALE_LIMIT = (1 << 24) - 1
 SQUARED_SIMILARITY_LIMIT = (1 << 17) - 1
 
 
+_SCHEDULE_LIMITS = {
+    "iterations": 1023,
+    "rate": 255,
+    "exaggeration": 15,
+    "early_momentum": 15,
+    "momentum": 15,
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """The registers that steer the descent.
 
-    iterations: 0..1023. rate: eta = n * rate / 16. exaggeration: U.2, attraction is multiplied by
-    exaggeration / 4 for the first fifth of the iterations. early_momentum, momentum: sixteenths,
-    during exaggeration and after.
+    iterations: 0..1023. rate: 0..255, eta = n * rate / 16. exaggeration: 0..15, U.2: attraction is
+    multiplied by exaggeration / 4 for the first fifth of the iterations. early_momentum, momentum:
+    0..15, sixteenths, during exaggeration and after. ValueError outside these ranges.
     """
 
     iterations: int = 50
@@ -34,6 +43,12 @@ class Schedule:
     exaggeration: int = 8
     early_momentum: int = 8
     momentum: int = 13
+
+    def __post_init__(self) -> None:
+        for name, most in _SCHEDULE_LIMITS.items():
+            value = getattr(self, name)
+            if not 0 <= value <= most:
+                raise ValueError(f"{name} is {value}: it must be from 0 to {most}")
 
 
 # A similarity depends on the squared distance only through 16 bits below the leading one, and a

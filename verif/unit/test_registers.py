@@ -10,6 +10,7 @@ import pytest
 
 from hw.bus.register_map import Access
 from hw.config import PRESETS, Configuration
+from hw.desne.datapath import Datapath
 from hw.registers import IDENTITY, register_map
 from rtl_gen.registers import c_header, markdown
 from scripts.document_registers import PAGE
@@ -46,6 +47,16 @@ def test_job_registers_hold_more_than_is_legal():
     """A value too large must reach the engine and be refused, not be cut to a legal one."""
     for name in ("samples", "sample_bytes", "features", "neighbours", "budget", "iterations"):
         assert register_map()[name].fields[0].width == 32
+
+
+def test_packed_fields_are_as_wide_as_what_takes_them():
+    """What does not fit a field cannot be written into it, and reads back as it is used."""
+    wires = Datapath(PRESETS["tiny"])
+    for name in ("reduce", "schedule"):
+        for field in register_map()[name].fields:
+            assert field.width == len(getattr(wires, field.name)), field.name
+            with pytest.raises(ValueError, match=field.name):
+                register_map()[name].encode(**{field.name: 1 << field.width})
 
 
 def test_header_compiles_and_agrees(tmp_path):

@@ -281,3 +281,13 @@ def test_start_follows_the_seed():
     features = np.random.default_rng(7).integers(0, 256, (50, 16), np.uint8)
     a, b, c = (start_positions(features, seed_register(s)) for s in (1, 1, 2))
     assert np.array_equal(a, b) and not np.array_equal(a, c)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("iterations", 1024), ("rate", 256), ("exaggeration", 16), ("early_momentum", 16),
+     ("momentum", 16), ("momentum", -1)],
+)  # fmt: skip
+def test_a_schedule_that_no_register_holds_is_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value}"):
+        Schedule(**{name: value})
