@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The phases of DE-SNE against independent references."""
+"""The sparse-gradient unit against independent references."""
