@@ -11,10 +11,10 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 FETCH_FORMAL = $(BIN)/python -c 'import pyosys' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[formal]"
 
-.PHONY: help setup demo test verilog sim regress coverage synth formal soak mutation lint clean
+.PHONY: help setup demo test verilog sim regress coverage synth formal soak mutation mutation-golden lint clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## create .venv with everything pinned (again only when pyproject.toml changes)
 
@@ -71,6 +71,9 @@ soak: $(STAMP) ## 5,000 random jobs of both engines with faults, on the compiled
 mutation: $(STAMP) ## faults in the netlist of tiny, one by one: which the regression tells (hours; goes on where it was)
 	@$(FETCH_FORMAL)
 	$(BIN)/python -m verif.mutation
+
+mutation-golden: $(STAMP) ## faults in the golden model, one by one: which its tests tell (goes on where it was; SEED=n draws others)
+	$(BIN)/python -m verif.mutation.golden --seed $(or $(SEED),1)
 
 lint: $(STAMP) ## ruff (lint and format) and pyright
 	$(BIN)/ruff check .

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mutation of the hardware: one fault at a time in the netlist; the jobs of the soak must tell."""
+"""Mutation: one fault at a time in the netlist, or in the golden model; the tests must tell."""
