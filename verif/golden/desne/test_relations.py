@@ -265,6 +265,23 @@ def test_permuted_samples_have_permuted_affinities(features, position, random):
 # a whole tile
 
 
+@pytest.mark.parametrize(
+    "name, values",
+    [
+        ("perplexity", (1.0, 1000.0)),
+        ("neighbours", (1, 2047)),
+        ("iterations", (0, 1023)),
+        ("drop", (0.0, 0.25, 0.5)),
+        ("spread", (0, 256)),
+        ("seed", (0, 1 << 70)),
+        ("rule", ("curve", "medoid", "grid")),
+    ],
+)
+def test_parameters_reach_their_limits(name, values):
+    for value in values:
+        assert getattr(Parameters(**{name: value}), name) == value
+
+
 @pytest.mark.parametrize("rule", RULES)
 @seed(16)
 @settings(max_examples=12)

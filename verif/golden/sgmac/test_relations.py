@@ -166,6 +166,38 @@ def test_counts_of_a_job_fit_together(job, selected):
         check_positions(-(-POSITION_LIMIT // (sizes.out_height * sizes.out_width)), sizes)
 
 
+COUNTS = ("out_channels", "in_channels", "height", "width", "out_height", "out_width")
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        *((name, 1, 65535) for name in COUNTS),
+        ("kernel", 1, 255),
+        ("stride", 1, 255),
+        ("padding", 0, 254),
+    ],
+)
+def test_sizes_reach_their_limits_and_no_further(name, low, high):
+    usual = {"in_channels": 1, "out_channels": 1, "kernel": 255, "padding": 0, "stride": 1}
+    usual |= {"height": 1, "width": 1, "out_height": 1, "out_width": 1}
+
+    def sizes(value):
+        more = {name: value}
+        if name in ("height", "width"):  # the largest map fits many positions; take the fewest
+            more[f"out_{name}"] = max(value - 254, 1)
+        elif name in ("out_height", "out_width"):
+            more[name.removeprefix("out_")] = min(max(value, 1), 65535)
+        elif name == "padding":  # one position that reaches over all of the padding
+            more |= {"kernel": 255, "out_height": 1, "out_width": 1}
+        return Convolution(**(usual | more))
+
+    assert getattr(sizes(low), name) == low and getattr(sizes(high), name) == high
+    for value in (low - 1, high + 1):
+        with pytest.raises(ValueError, match=f"{name} is {value}: it must be an integer"):
+            sizes(value)
+
+
 @seed(8)
 @FEW
 @given(st.sets(st.integers(0, 60), min_size=1), st.integers(0, 5))
