@@ -86,6 +86,7 @@ class Bench:
         self.tally.rounds += 1
         self.tally.jobs += len(self.jobs)
         self.tally.both += len(self.jobs) == 2
+        self._response = Response(int(rng.integers(2, 4)))
         took_effect = self._run(rng, fault)
         if took_effect:
             self.tally.faults[fault] += 1
@@ -120,11 +121,10 @@ class Bench:
     def _run(self, rng: np.random.Generator, fault: str) -> bool:
         port = self.port
         began = port.activity().cycle
-        response = Response(int(rng.integers(2, 4)))
         if fault == "read_error":
-            port.fail(beat=int(10 ** rng.uniform(0, 2.6)), response=response)
+            port.fail(beat=int(10 ** rng.uniform(0, 2.6)), response=self._response)
         if fault == "write_error":
-            port.fail(burst=int(10 ** rng.uniform(0, 1.2)), response=response)
+            port.fail(burst=int(10 ** rng.uniform(0, 1.2)), response=self._response)
         for job in self.jobs:
             for name in ("control", "errors", "status"):
                 port.read(port.map[f"{job.engine}{name}"].offset)
@@ -235,8 +235,8 @@ class Bench:
         if job.unlisted:
             allowed = {"channels"}
         elif activity.failed:
-            side = fault.removesuffix("_error")
-            allowed = {f"{side}_slave", f"{side}_decode"}
+            kind = "slave" if self._response is Response.SLVERR else "decode"
+            allowed = {f"{fault.removesuffix('_error')}_{kind}"}
         elif fault == "abort":
             allowed = {"aborted"}
         must = job.unlisted or activity.failed
