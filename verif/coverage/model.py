@@ -24,7 +24,7 @@ POINTS: dict[str, tuple[str, ...]] = {
     "selection.spread": ("0", "between", "256"),
     "selection.iterations": ("0", "1", "some", "10 and more"),
     "selection.neighbours": ("all others", "the nearest of more"),
-    "selection.reduce": ("identity", "pooling", "hashing"),
+    "selection.reduce": ("identity", "pooling", "hashing", "any"),
     "selection.feature": ("0", "255", "between"),
     "selection.status": _names(Status),
     "selection.tie at the cut": ("no", "yes"),

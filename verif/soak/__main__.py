@@ -6,6 +6,7 @@ import sys
 import time
 
 from hw.config import PRESETS
+from verif.coverage import functional
 from verif.sim.simulator import SimulationError
 from verif.sim.top import AccessRefused, SimulatedPort
 from verif.soak.bench import FAULTS, Bench, Tally
@@ -40,6 +41,7 @@ def main() -> int:
             if bench.tally.jobs - told >= 500:
                 told = bench.tally.jobs
                 print(f"{told} jobs, {time.monotonic() - began:.0f} s", file=sys.stderr)
+    functional.save()
     print(report(bench.tally, seed, config.name))
     return 0
 

@@ -134,11 +134,13 @@ class Bench:
         victim = self.jobs[int(rng.integers(len(self.jobs)))]
         after = int(10 ** rng.uniform(0, 4.2))
         told = Counter()
-        if fault == "reset":
+        if fault in ("reset", "abort"):
             port.step(after)
+            for job in self.jobs:  # for coverage: the phase that it ends in
+                self._fields(f"{job.engine}status")
+        if fault == "reset":
             return self._reset()
         if fault == "abort":
-            port.step(after)
             self._write(f"{victim.engine}control", 2)
         if fault == "disturbed":
             told[victim.engine] = self._disturb(rng, victim)

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random jobs of the sparse-gradient unit and what golden says of them."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from golden.sgmac import Convolution, layout, run_job
 from hw.config import Configuration
 from hw.sgmac.registers import ADDRESSES, GradientOperation
+from verif.coverage import observers
 from verif.sim.top import SimulatedPort
 from verif.soak.job import Job, Mismatch
 from verif.vectors.choice_memory import RankJob, ScheduleJob
@@ -172,6 +175,7 @@ class GradientJob(UnitJob):
             self.expected.append(("result", self._pack(gradient).ravel(), mask.ravel() != 0))
             return
         weights, self.saturated = update.apply(gradient, job.channels, sizes.depthwise)
+        self.result = replace(result, weight_gradient=gradient, saturated=self.saturated)
         mask = np.zeros(weights.shape, np.int8)
         mask[update.place(job.channels, sizes.depthwise)] = -1
         self.expected.append(
@@ -182,6 +186,9 @@ class GradientJob(UnitJob):
         got = port.read(port.map[f"{PREFIX}count_saturated"].offset)
         if got != self.saturated:
             raise Mismatch(f"{got} weights saturated, golden says {self.saturated}")
+        observers.channels(self.list, self.job.sizes.in_channels)
+        if self.job.update is not None:
+            observers.update(self.result, self.job)
         return 1
 
 

@@ -12,6 +12,7 @@ from golden.desne.reduce import ReduceTable, make_table, reduce
 from golden.desne.sample import RULES, sample
 from host.job import job_for, table_words
 from hw.config import Configuration
+from verif.coverage import observers
 from verif.sim.jobs import COMPARED
 from verif.sim.top import SimulatedPort
 from verif.soak.job import Job, Mismatch
@@ -123,6 +124,7 @@ class SelectionJob(Job):
 
     def check(self, port: SimulatedPort) -> int:
         trace, values = port.trace(), 0
+        observers.tile(self.golden, self.table.kind)
         for name in COMPARED:
             got, wanted = getattr(trace, name), getattr(self.golden, name)
             if got.shape != wanted.shape or (wrong := int((got != wanted).sum())):
