@@ -9,8 +9,9 @@ from hw.config import PRESETS
 from verif.coverage import functional
 from verif.sim.simulator import SimulationError
 from verif.sim.top import AccessRefused, SimulatedPort
-from verif.soak.bench import FAULTS, Bench, Tally
+from verif.soak.bench import Bench
 from verif.soak.job import Mismatch
+from verif.soak.tally import FAULTS, Tally
 
 
 def main() -> int:

@@ -2,7 +2,6 @@
 """Rounds of the soak: one or two jobs, a fault or none, and what has to hold after each."""
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,37 +9,17 @@ from hw.bus.register_map import Access
 from hw.bus.signature import Response
 from hw.config import Configuration
 from verif.sim.top import AccessRefused, SimulatedPort
-from verif.soak.gradient import PREFIX, ChoiceJob, GradientJob
+from verif.soak.choice import ChoiceJob
+from verif.soak.gradient import PREFIX, GradientJob
 from verif.soak.job import Job, Mismatch
 from verif.soak.memory import BASES, PAGE, WINDOW, Mirror, lay_out
 from verif.soak.selection import SelectionJob
+from verif.soak.tally import FAULTS, Tally
 
-FAULTS = ("read_error", "write_error", "abort", "reset", "illegal", "disturbed")
 WITHOUT = "none"
 MASTER = {"": 0, PREFIX: 1}
 ENDED = 300
 """Cycles after the end of a job in which nothing may happen any more."""
-
-
-@dataclass
-class Tally:
-    """What was done.
-
-    good: jobs that ended well, exact. early: jobs that a fault ended. faults: by kind, those
-    that took effect. next_exact: good jobs right after a round whose fault took effect. values:
-    compared beyond memory.
-    """
-
-    rounds: int = 0
-    jobs: int = 0
-    good: int = 0
-    early: int = 0
-    both: int = 0
-    next_exact: int = 0
-    values: int = 0
-    memory_bytes: int = 0
-    cycles: int = 0
-    faults: Counter[str] = field(default_factory=Counter)
 
 
 class Bench:
@@ -135,7 +114,7 @@ class Bench:
         after = int(10 ** rng.uniform(0, 4.2))
         told = Counter()
         if fault in ("reset", "abort"):
-            port.step(after)
+            self._wait_for_phase(victim, 1 + after % 5) if after % 2 else port.step(after)
             for job in self.jobs:  # for coverage: the phase that it ends in
                 self._fields(f"{job.engine}status")
         if fault == "reset":
@@ -199,7 +178,15 @@ class Bench:
                 self._write(f"{victim.engine}control", 1)
                 port.step(8)
                 starts += self._fields(f"{victim.engine}errors")["refused"]
+                self._fields(f"{victim.engine}status")
         return starts
+
+    def _wait_for_phase(self, job: Job, phase: int) -> None:
+        """Until the job is seen in this phase, or has ended."""
+        for _ in range(self._patience):
+            status = self._fields(f"{job.engine}status")
+            if not status["busy"] or status["phase"] == phase:
+                return
 
     def _wait(self) -> None:
         """Until every job has ended."""

@@ -55,8 +55,9 @@ class SelectionJob(Job):
         self.samples = _samples(rng, n, dimensions)
         self.table = _table(rng, dimensions, config.features)
         neighbours = int(rng.integers(1, config.neighbours + 1))
+        most = min(neighbours, n - 1)
         self.parameters = Parameters(
-            perplexity=float(rng.uniform(1, max(1, min(neighbours, n - 1)))),
+            perplexity=float(rng.choice([1, most, rng.uniform(1, most)], p=[0.1, 0.2, 0.7])),
             neighbours=neighbours,
             iterations=int(rng.choice([0, 1, rng.integers(2, 20)])),
             rule=str(rng.choice(RULES)),
@@ -73,6 +74,14 @@ class SelectionJob(Job):
                 exaggeration=int(rng.integers(0, 16)),
                 early_momentum=int(rng.integers(0, 16)),
                 momentum=int(rng.integers(0, 16)),
+            )
+        elif rng.random() < 0.1:  # as far as coordinates go
+            self.schedule = Schedule(
+                iterations=int(rng.integers(10, 40)),
+                rate=255,
+                exaggeration=0,
+                early_momentum=15,
+                momentum=15,
             )
         super().__init__(
             engine="",
