@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from threading import Lock, current_thread, main_thread
 from typing import Any
 
+import dask.config
 from distributed import Client, LocalCluster, as_completed
 from distributed.client import Future
 
@@ -99,7 +100,9 @@ def connected(scheduler: str | None = None, jobs: int | None = None) -> Iterator
         return
     workers = jobs or available_cores()
     logging.getLogger("tornado.application").setLevel(logging.CRITICAL)  # Dask's words at Ctrl-C
-    with _interrupts_ignored():
+    # a machine that slept has heard from none of its workers for long: they are there all the same
+    patient = dask.config.set({"distributed.scheduler.worker-ttl": None})
+    with patient, _interrupts_ignored():
         local = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,

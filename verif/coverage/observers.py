@@ -93,12 +93,12 @@ class Registers:
 
     def _errors(self, prefix: str, errors: Mapping[str, int]) -> None:
         found = [name for name in ERRORS if errors[name]]
-        if prefix:
+        if prefix and (found or errors["channels"]):
             operation = GradientOperation(self._field("gradient_mode", "operation")).name
             sample("gradient.error", *(f"{operation}, {name}" for name in found))
             if errors["channels"]:
                 sample("gradient.illegal list", operation)
-        else:
+        elif not prefix:
             sample("selection.error", *found)
         if any(errors.values()):
             self.started[prefix] = False

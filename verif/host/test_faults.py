@@ -225,3 +225,35 @@ def test_spaces_and_letters_of_the_world(tmp_path: Path, arrays: dict[str, np.nd
     result = nms("verilog", "--preset", "tiny", "--block", "exp2", "--out", rtl)
     assert result.exit_code == 0, result.output
     assert (rtl / "tiny" / "exp2.v").is_file()
+
+
+def test_a_machine_that_sleeps_loses_no_work(tmp_path: Path) -> None:
+    """Stopped for longer than Dask waits for a sign of its workers, then continued."""
+    script = """
+        import time
+        import dask
+        dask.config.set({"distributed.scheduler.worker-ttl": "1s"})
+        from host.cluster import connected
+
+        def work(number, data):
+            time.sleep(0.5)
+            return number + data[0]
+
+        with connected(jobs=1) as cluster:
+            data = cluster.share([1])
+            for number in range(4):
+                cluster.start(number, work, number, data)
+            print("begun", flush=True)
+            assert sorted(cluster.finished()) == [(n, n + 1) for n in range(4)]
+        print("ended")
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(8)
+    process.send_signal(signal.SIGCONT)
+    assert process.stdout.read() == "ended\n"
+    assert process.wait(timeout=60) == 0

@@ -53,9 +53,9 @@ def equivalent(base: Path, folder: Path, mutant: Mutant, limit: int) -> str:
 def _proved(base: Path, folder: Path, mutant: Mutant, module: str, limit: int) -> bool:
     half = f"hierarchy -top {module}; flatten; opt_clean; rename {module}"
     script = [
-        f"read_rtlil {base}",
+        f"read_rtlil {base}; design -save base",
         f"{half} gold; design -stash gold",
-        f"read_rtlil {base}",
+        "design -load base",
         mutant.command,
         f"{half} gate; design -stash gate",
         "design -copy-from gold -as gold gold; design -copy-from gate -as gate gate",

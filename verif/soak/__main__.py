@@ -6,10 +6,12 @@ import sys
 import time
 
 from hw.config import PRESETS
+from verif.coverage import functional
 from verif.sim.simulator import SimulationError
 from verif.sim.top import AccessRefused, SimulatedPort
-from verif.soak.bench import FAULTS, Bench, Tally
+from verif.soak.bench import Bench
 from verif.soak.job import Mismatch
+from verif.soak.tally import FAULTS, Tally
 
 
 def main() -> int:
@@ -40,6 +42,7 @@ def main() -> int:
             if bench.tally.jobs - told >= 500:
                 told = bench.tally.jobs
                 print(f"{told} jobs, {time.monotonic() - began:.0f} s", file=sys.stderr)
+    functional.save()
     print(report(bench.tally, seed, config.name))
     return 0
 

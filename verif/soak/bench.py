@@ -2,7 +2,6 @@
 """Rounds of the soak: one or two jobs, a fault or none, and what has to hold after each."""
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,37 +9,17 @@ from hw.bus.register_map import Access
 from hw.bus.signature import Response
 from hw.config import Configuration
 from verif.sim.top import AccessRefused, SimulatedPort
-from verif.soak.gradient import PREFIX, ChoiceJob, GradientJob
+from verif.soak.choice import ChoiceJob
+from verif.soak.gradient import PREFIX, GradientJob
 from verif.soak.job import Job, Mismatch
 from verif.soak.memory import BASES, PAGE, WINDOW, Mirror, lay_out
 from verif.soak.selection import SelectionJob
+from verif.soak.tally import FAULTS, Tally
 
-FAULTS = ("read_error", "write_error", "abort", "reset", "illegal", "disturbed")
 WITHOUT = "none"
 MASTER = {"": 0, PREFIX: 1}
 ENDED = 300
 """Cycles after the end of a job in which nothing may happen any more."""
-
-
-@dataclass
-class Tally:
-    """What was done.
-
-    good: jobs that ended well, exact. early: jobs that a fault ended. faults: by kind, those
-    that took effect. next_exact: good jobs right after a round whose fault took effect. values:
-    compared beyond memory.
-    """
-
-    rounds: int = 0
-    jobs: int = 0
-    good: int = 0
-    early: int = 0
-    both: int = 0
-    next_exact: int = 0
-    values: int = 0
-    memory_bytes: int = 0
-    cycles: int = 0
-    faults: Counter[str] = field(default_factory=Counter)
 
 
 class Bench:
@@ -86,6 +65,7 @@ class Bench:
         self.tally.rounds += 1
         self.tally.jobs += len(self.jobs)
         self.tally.both += len(self.jobs) == 2
+        self._response = Response(int(rng.integers(2, 4)))
         took_effect = self._run(rng, fault)
         if took_effect:
             self.tally.faults[fault] += 1
@@ -120,11 +100,10 @@ class Bench:
     def _run(self, rng: np.random.Generator, fault: str) -> bool:
         port = self.port
         began = port.activity().cycle
-        response = Response(int(rng.integers(2, 4)))
         if fault == "read_error":
-            port.fail(beat=int(10 ** rng.uniform(0, 2.6)), response=response)
+            port.fail(beat=int(10 ** rng.uniform(0, 2.6)), response=self._response)
         if fault == "write_error":
-            port.fail(burst=int(10 ** rng.uniform(0, 1.2)), response=response)
+            port.fail(burst=int(10 ** rng.uniform(0, 1.2)), response=self._response)
         for job in self.jobs:
             for name in ("control", "errors", "status"):
                 port.read(port.map[f"{job.engine}{name}"].offset)
@@ -134,11 +113,13 @@ class Bench:
         victim = self.jobs[int(rng.integers(len(self.jobs)))]
         after = int(10 ** rng.uniform(0, 4.2))
         told = Counter()
+        if fault in ("reset", "abort"):
+            self._wait_for_phase(victim, 1 + after % 5) if after % 2 else port.step(after)
+            for job in self.jobs:  # for coverage: the phase that it ends in
+                self._fields(f"{job.engine}status")
         if fault == "reset":
-            port.step(after)
             return self._reset()
         if fault == "abort":
-            port.step(after)
             self._write(f"{victim.engine}control", 2)
         if fault == "disturbed":
             told[victim.engine] = self._disturb(rng, victim)
@@ -197,7 +178,15 @@ class Bench:
                 self._write(f"{victim.engine}control", 1)
                 port.step(8)
                 starts += self._fields(f"{victim.engine}errors")["refused"]
+                self._fields(f"{victim.engine}status")
         return starts
+
+    def _wait_for_phase(self, job: Job, phase: int) -> None:
+        """Until the job is seen in this phase, or has ended."""
+        for _ in range(self._patience):
+            status = self._fields(f"{job.engine}status")
+            if not status["busy"] or status["phase"] == phase:
+                return
 
     def _wait(self) -> None:
         """Until every job has ended."""
@@ -235,8 +224,8 @@ class Bench:
         if job.unlisted:
             allowed = {"channels"}
         elif activity.failed:
-            side = fault.removesuffix("_error")
-            allowed = {f"{side}_slave", f"{side}_decode"}
+            kind = "slave" if self._response is Response.SLVERR else "decode"
+            allowed = {f"{fault.removesuffix('_error')}_{kind}"}
         elif fault == "abort":
             allowed = {"aborted"}
         must = job.unlisted or activity.failed

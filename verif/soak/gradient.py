@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random jobs of the sparse-gradient unit and what golden says of them."""
+"""Random jobs of the sparse-gradient unit, and what golden says of its gradients."""
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from golden.sgmac import Convolution, layout, run_job
 from hw.config import Configuration
-from hw.sgmac.registers import ADDRESSES, GradientOperation
+from hw.sgmac.registers import ADDRESSES
+from verif.coverage import observers
 from verif.sim.top import SimulatedPort
 from verif.soak.job import Job, Mismatch
-from verif.vectors.choice_memory import RankJob, ScheduleJob
 from verif.vectors.gradient_memory import MemoryJob
 from verif.vectors.sgmac import draw, draw_update
 
@@ -172,6 +174,7 @@ class GradientJob(UnitJob):
             self.expected.append(("result", self._pack(gradient).ravel(), mask.ravel() != 0))
             return
         weights, self.saturated = update.apply(gradient, job.channels, sizes.depthwise)
+        self.result = replace(result, weight_gradient=gradient, saturated=self.saturated)
         mask = np.zeros(weights.shape, np.int8)
         mask[update.place(job.channels, sizes.depthwise)] = -1
         self.expected.append(
@@ -182,76 +185,9 @@ class GradientJob(UnitJob):
         got = port.read(port.map[f"{PREFIX}count_saturated"].offset)
         if got != self.saturated:
             raise Mismatch(f"{got} weights saturated, golden says {self.saturated}")
-        return 1
-
-
-class ChoiceJob(UnitJob):
-    """rank or schedule."""
-
-    def __init__(self, rng: np.random.Generator, config: Configuration, illegal: bool) -> None:
-        count = int(rng.integers(1, config.channels + 1))
-        cases: list[tuple[str, str, str, list[int]]]
-        if rng.random() < 0.5:
-            kernel, depthwise = int(rng.integers(1, config.kernel + 1)), bool(rng.integers(2))
-            shape = (count, 1) if depthwise else (int(rng.integers(1, 40)), count)
-            few = rng.random() < 0.5  # many ties
-            low, high = (-1, 2) if few else (-128, 128)
-            weights = rng.integers(low, high, (*shape, kernel, kernel), np.int8)
-            self.choice = RankJob(weights=weights, depthwise=depthwise, addresses={})
-            self.used = ("weights", "ranking")
-            what = f"rank {weights.shape} depthwise={depthwise}"
-            cases = [
-                ("kernel", "kernel", "size", [0, config.kernel + 1]),
-                ("in_channels", "in_channels", "value", [0, config.channels + 1]),
-                ("outputs", "outputs", "value", [0, 1 << 16]),
-            ]
-        else:
-            pool = int(rng.integers(1, count + 1))
-            window, place = int(rng.integers(1, pool + 1)), int(rng.integers(pool))
-            order = rng.permutation(count)
-            self.choice = ScheduleJob(
-                ranking=order, window=window, pool=pool, place=place, addresses={}
-            )
-            self.used = ("channels", "ranking")
-            what = f"schedule C={count} K={window} pool={pool} place={place}"
-            cases = [
-                ("in_channels", "in_channels", "value", [0, config.channels + 1]),
-                ("selected", "selected", "value", [0, count + 1]),
-                ("pool", "pool", "value", [window - 1, count + 1]),
-                ("place", "place", "value", [pool, 1 << 31]),
-            ]
-        beat = config.beat_bytes
-        content = {name: len(piece) for name, piece in self.choice.contents(beat).items()}
-        super().__init__(what, config, content | {self.choice.result: 4 * len(self._result())})
-        numbers = self.choice.numbers()
-        for name in ("in_channels", "outputs", "selected", "pool", "place"):
-            self.fields[name] = {"value": numbers.get(name, int(rng.integers(1 << 32)))}
-        self.fields["kernel"] = {"size": numbers.get("kernel", 99)}
-        self.fields["mode"] = {
-            "operation": int(numbers["operation"]),
-            "depthwise": numbers.get("depthwise", int(rng.integers(2))),
-        } | {name: int(rng.integers(2)) for name in ("accumulate", "update", "stochastic", "bias")}
-        if illegal:
-            self.spoil(rng, cases)
-
-    def _result(self) -> np.ndarray:
-        return self.choice.expected()
-
-    def contents(self) -> dict[str, bytes]:
-        return self.choice.contents(self.config.beat_bytes)
-
-    def place(self, addresses, mirror) -> None:
-        super().place(addresses, mirror)
-        if not self.illegal:
-            content = self._result().astype("<u4").view(np.uint8)
-            self.expected = [(self.choice.result, content, np.ones(len(content), bool))]
-
-    def check(self, port: SimulatedPort) -> int:
-        if self.fields["mode"]["operation"] != GradientOperation.SCHEDULE:
-            return 0
-        got = port.read(port.map[f"{PREFIX}following"].offset)
-        if got != self.choice.following:
-            raise Mismatch(f"following is {got}, golden says {self.choice.following}")
+        observers.channels(self.list, self.job.sizes.in_channels)
+        if self.job.update is not None:
+            observers.update(self.result, self.job)
         return 1
 
 
@@ -262,6 +198,8 @@ def _convolution(rng: np.random.Generator, config: Configuration, bias: bool) ->
         padding, above = (int(value) for value in rng.integers(0, kernel, 2))
         height = int(rng.integers(1, min(config.plane, 64) + 1))
         width = int(rng.integers(1, min(config.plane // height, 64) + 1))
+        if rng.random() < 0.1:
+            height = width = 1
         depthwise = bool(rng.random() < 0.3)
         inputs = int(rng.integers(1, config.channels + 1))
         outputs = inputs if depthwise else int(rng.integers(1, config.channels + 1))

@@ -12,24 +12,38 @@ from golden.desne.reduce import ReduceTable, make_table, reduce
 from golden.desne.sample import RULES, sample
 from host.job import job_for, table_words
 from hw.config import Configuration
+from verif.coverage import observers
 from verif.sim.jobs import COMPARED
 from verif.sim.top import SimulatedPort
 from verif.soak.job import Job, Mismatch
 
-ILLEGAL = {
-    "samples": lambda rng, c, n, d: int(rng.choice([0, 1, c.samples + 1, 1 << 31])),
-    "sample_bytes": lambda rng, c, n, d: int(rng.choice([0, c.dimensions + 1, 1 << 16])),
-    "features": lambda rng, c, n, d: int(rng.choice([0, c.features + 1, 1 << 20])),
-    "neighbours": lambda rng, c, n, d: int(rng.choice([0, n, c.neighbours + 1, 1 << 16])),
-    "iterations": lambda rng, c, n, d: int(rng.integers(1024, 1 << 32)),
-    "rule": lambda rng, c, n, d: int(rng.integers(3, 1 << 32)),
-    "drop": lambda rng, c, n, d: int(rng.integers(3, 1 << 32)),
-    "spread": lambda rng, c, n, d: int(rng.integers(257, 1 << 32)),
-    "budget": lambda rng, c, n, d: int(rng.choice([0, n + 1, 1 << 30])),
-    "sample_address": lambda rng, c, n, d: int(rng.integers(1, c.beat_bytes)),
-    "result_address": lambda rng, c, n, d: int(rng.integers(1, c.beat_bytes)),
-}
-"""A value that the register of this name must not have; of addresses what is added."""
+LEAST = {"samples": 2, "sample_bytes": 1, "features": 1, "neighbours": 1, "budget": 1}
+REASONS = (
+    *(*LEAST, "iterations", "rule", "drop", "spread"),
+    *("sample_address", "result_address"),
+)
+
+
+def illegal_value(rng: np.random.Generator, reason: str, config: Configuration, n: int) -> int:
+    """What the register of this name must not have; of addresses what is added. Below, one above,
+    or with any one bit above."""
+    if reason.endswith("_address"):
+        return int(rng.integers(1, config.beat_bytes))
+    most = {
+        "samples": config.samples,
+        "sample_bytes": config.dimensions,
+        "features": config.features,
+        "neighbours": min(config.neighbours, n - 1),
+        "iterations": 1023,
+        "rule": 2,
+        "drop": 2,
+        "spread": 256,
+        "budget": n,
+    }[reason]
+    values = [most + 1, 1 << int(rng.integers(most.bit_length(), 32))]
+    if reason in LEAST:
+        values += [0, LEAST[reason] - 1]
+    return int(rng.choice(values))
 
 
 class SelectionJob(Job):
@@ -41,8 +55,9 @@ class SelectionJob(Job):
         self.samples = _samples(rng, n, dimensions)
         self.table = _table(rng, dimensions, config.features)
         neighbours = int(rng.integers(1, config.neighbours + 1))
+        most = min(neighbours, n - 1)
         self.parameters = Parameters(
-            perplexity=float(rng.uniform(1, max(1, min(neighbours, n - 1)))),
+            perplexity=float(rng.choice([1, most, rng.uniform(1, most)], p=[0.1, 0.2, 0.7])),
             neighbours=neighbours,
             iterations=int(rng.choice([0, 1, rng.integers(2, 20)])),
             rule=str(rng.choice(RULES)),
@@ -60,6 +75,14 @@ class SelectionJob(Job):
                 early_momentum=int(rng.integers(0, 16)),
                 momentum=int(rng.integers(0, 16)),
             )
+        elif rng.random() < 0.1:  # as far as coordinates go
+            self.schedule = Schedule(
+                iterations=int(rng.integers(10, 40)),
+                rate=255,
+                exaggeration=0,
+                early_momentum=15,
+                momentum=15,
+            )
         super().__init__(
             engine="",
             sizes={"sample": n * dimensions, "result": 4 * self.budget},
@@ -68,8 +91,8 @@ class SelectionJob(Job):
             f"{self.parameters} {self.schedule}",
         )
         if illegal:
-            self.illegal = str(rng.choice(list(ILLEGAL)))
-            self.wrong = ILLEGAL[self.illegal](rng, config, n, dimensions)
+            self.illegal = str(rng.choice(REASONS))
+            self.wrong = illegal_value(rng, self.illegal, config, n)
             self.what += f" with {self.illegal} {self.wrong}"
 
     def place(self, addresses, mirror) -> None:
@@ -110,6 +133,7 @@ class SelectionJob(Job):
 
     def check(self, port: SimulatedPort) -> int:
         trace, values = port.trace(), 0
+        observers.tile(self.golden, self.table.kind)
         for name in COMPARED:
             got, wanted = getattr(trace, name), getattr(self.golden, name)
             if got.shape != wanted.shape or (wrong := int((got != wanted).sum())):

@@ -8,9 +8,10 @@ from hw.config import PRESETS
 from verif.records import record
 from verif.sim.simulator import SimulationError
 from verif.sim.top import SimulatedPort
-from verif.soak.bench import FAULTS, Bench
+from verif.soak.bench import Bench
 from verif.soak.gradient import PREFIX, GradientJob
 from verif.soak.job import Mismatch
+from verif.soak.tally import FAULTS
 
 pytestmark = pytest.mark.verilator
 TINY = PRESETS["tiny"]
