@@ -35,6 +35,8 @@ PRELOADED = (
 )
 SLOW = 3.0
 """Seconds of the processor: a test that takes longer as plain Python is left out."""
+IMPORT = 30.0
+"""Seconds of the processor until the first test."""
 _MEMORY = 4 << 30
 
 
@@ -49,6 +51,7 @@ def preload() -> None:
     hypothesis.settings.register_profile(
         "mutation",
         database=None,
+        report_multiple_bugs=False,  # the first is enough
         phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
     )
     hypothesis.settings.load_profile("mutation")
@@ -176,6 +179,8 @@ def _in_child(tests, left_out, module, path, affected, tree, report) -> int:
     if tree is not None:
         sys.meta_path.insert(0, _Finder(module, path, tree))
     clock = _Clock(left_out)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, if imports never end
+    signal.setitimer(signal.ITIMER_PROF, IMPORT)
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line"]
     code = int(pytest.main([*options, *tests], plugins=[clock]))
     failed = clock.failed
