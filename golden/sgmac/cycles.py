@@ -27,8 +27,8 @@ _BIAS = 25  # from the last row to the bias gradients, and from there to the end
 _BETWEEN_BURSTS = 2  # cycles, of one transfer
 _NO_BIAS = 22
 _UPDATE = 7  # stages of the update
-_RANK = 411  # orders, the sort beside its channels, the last word
-_SCHEDULE = 24  # orders, from the last word read to channel 0, the last word
+_RANK = 412  # orders, the sort beside its channels, the last word
+_SCHEDULE = 25  # orders, from the last word read to channel 0, the last word
 
 
 def rank_cycles(beats: int, channels: int, *, beat: int, latency: int) -> int:
