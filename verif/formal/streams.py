@@ -128,6 +128,7 @@ def stream_schedule(bench: Bench) -> None:
     "Deal, tiny",
     RULES,
     Broken("hw.sgmac.deal", "(data.valid & data.ready & beat.last)", "(data.valid & beat.last)"),
+    depth=20,
 )
 def stream_deal(bench: Bench) -> None:
     surrounded(bench, Deal(TINY))
