@@ -25,6 +25,9 @@ SCRIPT = (
     "tee -q -o cells.json stat -json",
 )
 """What Yosys runs; multiplications become DSP blocks, memories block RAM or LUT RAM."""
+SQUARED_CELLS = 46_340
+"""nextpnr 0.11.1 squares the number of cells in 32 bits for its limit of attempts to place a cell;
+with more cells that overflows, and it would give up soon."""
 
 
 def synthesize(tool: Tool, block: Block) -> Path:
@@ -56,6 +59,8 @@ def place(tool: Tool, block: Block, netlist: Path, seed: int, target_mhz: float)
     """nextpnr's report on the netlist, placed and routed with this seed for this frequency."""
     options = (*DEVICE_OPTIONS, "--lpf-allow-unconstrained", "--timing-allow-fail")
     options += ("--freq", f"{target_mhz:g}", "--seed", str(seed))
+    if sum(cells_in(netlist.parent / "cells.json").values()) > SQUARED_CELLS:
+        options += ("--placer-heap-cell-placement-timeout", "0")  # no limit
     key = {"netlist": netlist.parent.name, "options": options, "nextpnr": tool.version}
 
     def make(folder: Path) -> None:
