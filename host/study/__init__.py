@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from host.datasets import Dataset
-from host.errors import TrainingError
 from host.selectors import RANDOM, Selector, parse_selector
-from host.trainer.models import make_model
-from host.trainer.training import Recipe
+from host.trainer.training import Recipe, check
 
 FORMAT, FORMAT_VERSION = "near-memory-sampling study", 1
 ALL = Selector("all", "all", {})
@@ -90,20 +88,7 @@ def make_study(
 ) -> Study:
     """The study, with random among the selectors; SelectionError or TrainingError for what cannot
     be done."""
-    if dataset.x_test is None:
-        raise TrainingError(f"{dataset.source} holds no test part: add x_test and y_test to train")
-    for name, value, least in (
-        ("seeds", seeds, 1),
-        ("steps", recipe.steps, 1),
-        ("batch", recipe.batch, 2),
-        ("epochs", recipe.epochs, 0),
-    ):
-        if not value >= least:
-            raise TrainingError(f"{name} {value:g} must be at least {least}")
-    if not 0 < recipe.rate < float("inf"):
-        raise TrainingError(f"rate {recipe.rate:g} must be above 0")
-    for model in models:
-        make_model(model, dataset.x_train.shape[1:], 2)
+    check(dataset, recipe, models, seeds)
     found = {made.name: made for made in map(parse_selector, (RANDOM, *selectors))}
     study = Study(
         selectors=tuple(found.values()),

@@ -21,8 +21,7 @@ from host.errors import TrainingError
 from host.files import RESULTS_FORMAT, RESULTS_VERSION
 from host.selection import available_cores, class_members
 from host.selection_file import SelectionFile
-from host.trainer.models import make_model
-from host.trainer.training import Recipe, train_on_cluster
+from host.trainer.training import Recipe, check, train_on_cluster
 
 RANDOM, ALL = "class-balanced random", "all data"
 WAYS = (
@@ -54,7 +53,11 @@ def compare(
     recipe does not fit the data. `on_start` gets the number of runs, `on_run` is called after each.
     jobs, scheduler: see host.cluster.
     """
-    _check(dataset, selections, recipe, seeds=seeds, jobs=jobs)
+    check(dataset, recipe, [recipe.model], seeds)
+    if jobs is not None and jobs < 1:
+        raise TrainingError(f"jobs {jobs} must be at least 1")
+    if not selections:
+        raise TrainingError("no selection was given")
     groups = _groups(selections)
     members = class_members(dataset, selections[0].document["parameters"]["limit"])
     counts = _counts(dataset, selections)
@@ -75,28 +78,6 @@ def compare(
             on_run()
     sizes = {row: len(indices) for row, _, indices in runs}
     return _document(dataset, groups, recipe, sizes, accuracy)
-
-
-def _check(
-    dataset: Dataset,
-    selections: Sequence[SelectionFile],
-    recipe: Recipe,
-    seeds: int,
-    jobs: int | None,
-) -> None:
-    if dataset.x_test is None:
-        raise TrainingError(f"{dataset.source} holds no test part: add x_test and y_test to train")
-    for name, value, least in (
-        ("seeds", seeds, 1),
-        ("steps", recipe.steps, 1),
-        ("batch", recipe.batch, 2),
-        ("jobs", jobs, 1),
-    ):
-        if value is not None and value < least:
-            raise TrainingError(f"{name} {value} must be at least {least}")
-    if not selections:
-        raise TrainingError("no selection was given")
-    make_model(recipe.model, dataset.x_train.shape[1:], 2)
 
 
 def _groups(selections: Sequence[SelectionFile]) -> dict[str, list[SelectionFile]]:

@@ -9,6 +9,7 @@ optimiser steps of the same batch size, so a small selection and all data train 
 
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,25 @@ class Recipe:
     def steps_for(self, samples: int) -> int:
         """Optimiser steps of a run on so many samples."""
         return max(self.steps, math.ceil(self.epochs * samples / self.batch))
+
+
+def check(dataset: Dataset, recipe: Recipe, models: Iterable[str], seeds: int) -> None:
+    """A TrainingError if the data set has no test part, a number of the recipe is too small, or one
+    of the models is unknown or takes no such samples."""
+    if dataset.x_test is None:
+        raise TrainingError(f"{dataset.source} holds no test part: add x_test and y_test to train")
+    for name, value, least in (
+        ("seeds", seeds, 1),
+        ("steps", recipe.steps, 1),
+        ("batch", recipe.batch, 2),
+        ("epochs", recipe.epochs, 0),
+    ):
+        if not value >= least:
+            raise TrainingError(f"{name} {value:g} must be at least {least}")
+    if not 0 < recipe.rate < float("inf"):
+        raise TrainingError(f"rate {recipe.rate:g} must be above 0")
+    for model in models:
+        make_model(model, dataset.x_train.shape[1:], 2)
 
 
 def accuracy_on(dataset: Dataset, indices: np.ndarray, recipe: Recipe, seed: int) -> float:
