@@ -103,12 +103,12 @@ def default_perplexity(smallest: int, neighbours: int) -> float:
 
 
 def default_spread(budget: float) -> int:
-    """16 sqrt(budget), from 64 to 192, rounded; budget: samples chosen of a class, on average.
+    """16 sqrt(budget), from 64 to 256, rounded; budget: samples chosen of a class, on average.
 
     A small budget is best spent near the middle of each stretch of the map, a large one over most
     of it, so that the density of the data is kept: `python -m scripts.measure_rule` shows it.
     """
-    return round(min(max(16 * math.sqrt(budget), 64), 192))
+    return round(min(max(16 * math.sqrt(budget), 64), 256))
 
 
 @dataclass(frozen=True)

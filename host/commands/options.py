@@ -29,7 +29,7 @@ Spread = Annotated[
     typer.Option(
         help="How far from the middle of its stretch a sample of 'medoid' may lie: 0 is the "
         "middle itself, 256 anywhere.",
-        show_default="16 sqrt(samples kept of a class), from 64 to 192",
+        show_default="16 sqrt(samples kept of a class), from 64 to 256",
     ),
 ]
 Features = Annotated[
