@@ -98,7 +98,8 @@ def test_default_perplexity(smallest: int, neighbours: int, expected: float) -> 
 
 
 @pytest.mark.parametrize(
-    "budget, expected", [(1, 64), (16, 64), (25, 80), (100, 160), (144, 192), (256, 256), (10_000, 256)]
+    "budget, expected",
+    [(1, 64), (16, 64), (25, 80), (100, 160), (144, 192), (256, 256), (10_000, 256)],
 )
 def test_default_spread_grows_with_the_budget(budget: int, expected: int) -> None:
     assert default_spread(budget) == expected
