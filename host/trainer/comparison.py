@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from host.cluster import connected
+from host.cluster import check_processes, connected
 from host.datasets import Dataset
 from host.errors import TrainingError
 from host.files import RESULTS_FORMAT, RESULTS_VERSION
@@ -54,8 +54,7 @@ def compare(
     jobs, scheduler: see host.cluster.
     """
     check(dataset, recipe, [recipe.model], seeds)
-    if jobs is not None and jobs < 1:
-        raise TrainingError(f"jobs {jobs} must be at least 1")
+    check_processes(scheduler, jobs)
     if not selections:
         raise TrainingError("no selection was given")
     groups = _groups(selections)

@@ -45,8 +45,7 @@ class Recipe:
 def check(dataset: Dataset, recipe: Recipe, models: Iterable[str], seeds: int) -> None:
     """A TrainingError if the data set has no test part, a number of the recipe is too small, or one
     of the models is unknown or takes no such samples."""
-    if dataset.x_test is None:
-        raise TrainingError(f"{dataset.source} holds no test part: add x_test and y_test to train")
+    _test_part(dataset)
     for name, value, least in (
         ("seeds", seeds, 1),
         ("steps", recipe.steps, 1),
@@ -61,17 +60,22 @@ def check(dataset: Dataset, recipe: Recipe, models: Iterable[str], seeds: int) -
         make_model(model, dataset.x_train.shape[1:], 2)
 
 
-def accuracy_on(dataset: Dataset, indices: np.ndarray, recipe: Recipe, seed: int) -> float:
-    """Accuracy on the test part of a data set after training on these of its samples."""
+def _test_part(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     if dataset.x_test is None or dataset.y_test is None:
         raise TrainingError(f"{dataset.source} holds no test part: add x_test and y_test to train")
+    return dataset.x_test, dataset.y_test
+
+
+def accuracy_on(dataset: Dataset, indices: np.ndarray, recipe: Recipe, seed: int) -> float:
+    """Accuracy on the test part of a data set after training on these of its samples."""
+    x_test, y_test = _test_part(dataset)
     classes = dataset.classes
     return train_and_test(
         recipe,
         dataset.x_train[indices],
         np.searchsorted(classes, dataset.y_train[indices]),
-        dataset.x_test,
-        np.searchsorted(classes, dataset.y_test),
+        x_test,
+        np.searchsorted(classes, y_test),
         len(classes),
         seed,
     )

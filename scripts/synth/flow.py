@@ -27,7 +27,7 @@ SCRIPT = (
 """What Yosys runs; multiplications become DSP blocks, memories block RAM or LUT RAM."""
 SQUARED_CELLS = 46_340
 """nextpnr 0.11.1 squares the number of cells in 32 bits for its limit of attempts to place a cell;
-with more cells that overflows, and it would give up soon."""
+with more cells that overflows, and it would give up soon. Yosys counts more than nextpnr places."""
 
 
 def synthesize(tool: Tool, block: Block) -> Path:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from hw.config import PRESETS
+from rtl_gen.verilog import write_whole
 from verif.mutation.build import build_mutated
 from verif.mutation.equivalence import equivalent
 from verif.mutation.netlist import (
@@ -61,9 +62,7 @@ class Campaign:
             "undecided": self.undecided,
             "mutants": [dataclasses.asdict(mutant) for mutant in self.mutants],
         }
-        draft = self.file.with_suffix(".tmp")
-        draft.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        draft.replace(self.file)
+        write_whole(self.file, json.dumps(content, indent=1))
 
     def run(self, rounds: int) -> None:
         """Every mutant that is not decided yet against the regression."""

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
+from rtl_gen.verilog import write_whole
 from verif.mutation import process
 from verif.mutation.equivalent import REASONS
 from verif.mutation.source import Mutant, mutants, mutated
@@ -113,9 +114,7 @@ class Campaign:
         """Whole or not at all."""
         content = {"tests": self.tests, "judges": self.judges, "told": self.told}
         content["mutants"] = [asdict(mutant) for mutant in self.mutants]
-        draft = self.file.with_suffix(".tmp")
-        draft.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        draft.replace(self.file)
+        write_whole(self.file, json.dumps(content, indent=1))
 
     def attempt(self, mutant: Mutant) -> str:
         """The first test that tells, or "".

@@ -18,7 +18,7 @@ from golden.desne.sample import (
     sample,
 )
 from golden.desne.tiles import plan_class, shares
-from verif.vectors.neighbours import edges
+from verif.golden.desne.drawn import edges
 
 FEW = settings(max_examples=40)
 CASES = st.integers(0, 1 << 30)

@@ -4,9 +4,9 @@
 import random
 
 import pytest
-from amaranth.sim import Simulator
 
 from hw.arith.normalise import Normalise
+from verif.unit.arith.pipeline import run
 
 
 def expected(x: int, bits: int) -> tuple[int, int]:
@@ -23,19 +23,9 @@ def test_every_cycle_a_result_after_the_latency(width, bits, seed):
     values += [(1 << at) + rng.choice([-1, 0, 1]) for at in range(1, width)]
     values += [rng.randrange(1 << width) >> rng.randrange(width) for _ in range(200)]
     values = [x % (1 << width) for x in values]
-    got = []
-
-    async def testbench(ctx):
-        for x in [*values, *[0] * dut.latency]:
-            ctx.set(dut.x, x)
-            got.append((ctx.get(dut.exponent), ctx.get(dut.fraction)))
-            await ctx.tick()
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(testbench)
-    simulator.run()
-    assert got[dut.latency :] == [expected(x, bits) for x in values], f"seed {seed}"
+    got = run(dut, values, "x", ["exponent", "fraction"])
+    wanted = [expected(x, bits) for x in values]
+    assert list(zip(*got, strict=True)) == wanted, f"seed {seed}"
 
 
 @pytest.mark.parametrize("width, bits, said", [(0, 4, "width is 0"), (4, 0, "bits is 0")])
