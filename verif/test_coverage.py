@@ -247,6 +247,13 @@ def test_data_of_verilator_is_read():
     ]
 
 
+def test_a_name_that_verilator_cut_is_whole_again():
+    page = "v_line/m__DOT__top____VhshhDgtwjO2s1hRgKlRYvkNAAZyvNBqqfu9O4tW7SOX"
+    point = f"C '\1l\0021\1page\2{page}\1o\2block\1h\2TOP.m.top.search.log2$36.normalise' 2\n"
+    ((place, count),) = code.read([point])
+    assert (place.module, count) == ("m.top.search.log2$36.normalise", 2)
+
+
 def test_files_are_kept_and_added_up(collecting, tmp_path):
     for _ in range(2):
         data = code.fresh()

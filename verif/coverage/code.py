@@ -111,6 +111,8 @@ def read(lines: Iterable[str]) -> Iterator[tuple[Place, int]]:
             continue
         fields = dict(part.split("\2", 1) for part in found[1].split("\1") if "\2" in part)
         page, _, module = fields["page"].partition("/")
+        if "__Vhsh" in module:  # Verilator cut a long name; the place in the hierarchy has it whole
+            module = fields["h"].removeprefix("TOP.")
         kind = page.removeprefix("v_")
         if kind in KINDS:
             place = Place(
