@@ -94,6 +94,8 @@ class AxiMemory {
         return bytes;
     }
 
+    void forget() { pages_.clear(); }
+
     std::string activity(uint64_t id) const {
         const Watch& watch = watches_[id % MASTERS];
         uint64_t unread = 0;

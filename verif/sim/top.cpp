@@ -9,6 +9,7 @@
 //   load ADDRESS BYTES <bytes>    -> ok
 //   dump ADDRESS BYTES            -> ok BYTES <bytes>
 //   pages                         -> ok PAGES BYTES <bytes>     of each its address, 8 bytes, and content
+//   forget                        -> ok               all of the memory is as if never written
 //   interrupt LIMIT               -> ok LEVEL         runs until the line is high, LIMIT cycles at most
 //   step CYCLES                   -> ok
 //   mutant NUMBER                 -> ok               only built with MUTANTS; 0: none
@@ -192,6 +193,8 @@ void obey(Simulator& simulator, const std::string& line) {
     } else if (command == "pages") {
         bytes = simulator.memory().pages();
         answer << " " << bytes.size() / (8 + AxiMemory::PAGE) << " " << 8 + AxiMemory::PAGE;
+    } else if (command == "forget") {
+        simulator.memory().forget();
     } else if (command == "interrupt") {
         uint64_t limit;
         words >> limit;

@@ -175,6 +175,10 @@ class SimulatedPort:
         pages = (content[i * size : (i + 1) * size] for i in range(count))
         return {int.from_bytes(page[:8], "little"): page[8:] for page in pages}
 
+    def forget_memory(self) -> None:
+        """All of the memory as if it was never written."""
+        self._tell("forget")
+
     # ---- what a testbench needs
 
     def step(self, cycles: int) -> None:

@@ -12,7 +12,7 @@ from verif.sim.top import AccessRefused, SimulatedPort
 from verif.soak.choice import ChoiceJob
 from verif.soak.gradient import PREFIX, GradientJob
 from verif.soak.job import Job, Mismatch
-from verif.soak.memory import BASES, PAGE, WINDOW, Mirror, lay_out
+from verif.soak.memory import Mirror, base_of, lay_out
 from verif.soak.selection import SelectionJob
 from verif.soak.tally import FAULTS, Tally
 
@@ -39,10 +39,7 @@ class Bench:
     ) -> None:
         self.port, self.config, self.seed, self.limit = port, config, seed, limit
         self.engines = engines
-        self.base = BASES[seed % len(BASES)] or PAGE * 3
-        if self.base >> 63:
-            self.base = (1 << 64) - WINDOW - PAGE  # the last page stays free
-        self.mirror = Mirror(port, self.base)
+        self.mirror = Mirror(port, base_of(seed, 0))
         self.tally = Tally()
         self._faulty = False  # the round before
         self._enable()
@@ -50,6 +47,7 @@ class Bench:
     def round(self, number: int) -> None:
         """Draws and runs one; Mismatch, SimulationError or AccessRefused if something is wrong."""
         rng = np.random.default_rng([self.seed, number])
+        self.mirror.move(base_of(self.seed, number))
         stall = float(rng.choice([0, 0, 0.2, 0.5, rng.uniform(0, 0.8)]))
         latency = int(rng.choice([0, 1, rng.integers(2, 60)]))
         self.port.set_memory(
@@ -86,7 +84,7 @@ class Bench:
 
     def _place(self, rng: np.random.Generator) -> None:
         sizes = {f"{j.engine}:{name}": size for j in self.jobs for name, size in j.sizes.items()}
-        places = lay_out(rng, sizes, self.base, self.config.beat_bytes)
+        places = lay_out(rng, sizes, self.mirror.base, self.config.beat_bytes)
         for job in self.jobs:
             own = f"{job.engine}:"
             job.place(
@@ -252,7 +250,7 @@ class Bench:
             place = int(wrong[0])
             raise Mismatch(
                 f"{wrong.size} bytes that no job has to write differ, the first at "
-                f"{self.base + place:#x}"
+                f"{self.mirror.base + place:#x}"
             )
         for job in self.jobs:
             if not ended.get(job.engine):

@@ -9,16 +9,38 @@ from verif.sim.top import SimulatedPort
 UNWRITTEN = 0xA5
 PAGE = 4096
 WINDOW = 24 * PAGE
-BASES = (0x0, 0x7_0000_0000, 0xFFFF_FFFF_0000_0000)
-"""The jobs of one run lie in one of these windows: below 4 GiB, above, and at the top."""
+STAY = 4
+"""Rounds in one window."""
+
+
+def base_of(seed: int, number: int) -> int:
+    """Where the window of a round lies: anywhere in 64 bits, below 4 GiB, across it or at the top.
+
+    The window never ends with the last page, so that what lies beyond it has an address.
+    """
+    rng = np.random.default_rng([seed, 1 << 32, number // STAY])
+    bits, kind = int(rng.integers(1 << 52)), rng.random()
+    if kind < 0.1:
+        return (1 << 32) - WINDOW // 2
+    if kind < 0.2:
+        return (1 << 64) - WINDOW - PAGE
+    limit = (1 << (32 if kind < 0.4 else 64)) - WINDOW - PAGE
+    return bits * PAGE % limit
 
 
 class Mirror:
-    """The content that all of the memory must have."""
+    """The content that all of the memory must have: a window at `base`, and nothing beyond."""
 
     def __init__(self, port: SimulatedPort, base: int) -> None:
         self.port, self.base = port, base
         self.window = np.full(WINDOW, UNWRITTEN, np.uint8)
+
+    def move(self, base: int) -> None:
+        """The window to another place, if it is another; the memory is empty then."""
+        if base != self.base:
+            self.port.forget_memory()
+            self.base = base
+            self.window[:] = UNWRITTEN
 
     def place(self, address: int, size: int) -> NDArray[np.uint8]:
         """A view of these bytes."""

@@ -11,6 +11,7 @@ from verif.sim.top import SimulatedPort
 from verif.soak.bench import Bench
 from verif.soak.gradient import PREFIX, GradientJob
 from verif.soak.job import Mismatch
+from verif.soak.memory import PAGE, STAY, WINDOW, base_of
 from verif.soak.tally import FAULTS
 
 pytestmark = pytest.mark.verilator
@@ -40,7 +41,6 @@ def test_some_rounds(seed, request):
 @pytest.mark.slow
 @pytest.mark.parametrize("offset", [1000, 2000, 3000])
 def test_many_rounds(seed, offset, request):
-    """In each window of memory addresses."""
     tally = soak(seed + offset, range(300), request.node.name).tally
     assert tally.jobs >= 300 and set(tally.faults) == set(FAULTS)
 
@@ -57,6 +57,15 @@ def test_a_round_alone_is_the_same(seed):
 def bench(seed):
     with SimulatedPort(TINY, seed=seed) as port:
         yield Bench(port, TINY, seed)
+
+
+def test_windows_lie_all_over_the_addresses():
+    bases = [base_of(1, number) for number in range(0, 400 * STAY, STAY)]
+    assert all(base % PAGE == 0 and base + WINDOW < 1 << 64 for base in bases)
+    assert base_of(1, 0) == base_of(1, STAY - 1) and len(set(bases)) > 300
+    assert any(base + WINDOW < 1 << 32 for base in bases)
+    assert any(base < 1 << 32 < base + WINDOW for base in bases)
+    assert any(base + WINDOW + PAGE == 1 << 64 for base in bases)
 
 
 def test_another_result_is_noticed(bench, monkeypatch):
@@ -77,7 +86,7 @@ def test_another_result_is_noticed(bench, monkeypatch):
 
 def test_a_byte_beside_the_job_is_noticed(bench):
     bench.round(0)
-    bench.port.write_memory(bench.base, bytes([bench.mirror.window[0] ^ 1]))
+    bench.port.write_memory(bench.mirror.base, bytes([bench.mirror.window[0] ^ 1]))
     with pytest.raises(Mismatch, match="1 bytes that no job has to write differ"):
         bench.round(1)
 
