@@ -110,7 +110,7 @@ class Bench:
                 port.step(int(rng.integers(500)))
         victim = self.jobs[int(rng.integers(len(self.jobs)))]
         after = int(10 ** rng.uniform(0, 4.2))
-        told = Counter()
+        told, disturbed = Counter(), 0
         if fault in ("reset", "abort"):
             self._wait_for_phase(victim, 1 + after % 5) if after % 2 else port.step(after)
             for job in self.jobs:  # for coverage: the phase that it ends in
@@ -120,7 +120,7 @@ class Bench:
         if fault == "abort":
             self._write(f"{victim.engine}control", 2)
         if fault == "disturbed":
-            told[victim.engine] = self._disturb(rng, victim)
+            told[victim.engine], disturbed = self._disturb(rng, victim)
         self._wait()
         port.fail()  # what did not strike does not strike later
         ended = [self._outcome(job, fault, told[job.engine]) for job in self.jobs]
@@ -131,11 +131,12 @@ class Bench:
             port.write(errors.offset, 0xFFFF_FFFF)
         self._write("interrupt_status", 0xF)
         self.tally.cycles += port.activity().cycle - began
-        return not all(ended) or bool(told.total())
+        return not all(ended) or bool(disturbed)
 
-    def _disturb(self, rng: np.random.Generator, victim: Job) -> int:
-        """Accesses that must change nothing; returns how many starts were refused as busy."""
-        port, starts = self.port, 0
+    def _disturb(self, rng: np.random.Generator, victim: Job) -> tuple[int, int]:
+        """Accesses that must change nothing; returns how many starts were refused as busy, and how
+        many accesses of either kind a job under way refused."""
+        port, starts, refused = self.port, 0, 0
         registers = list(port.map)
         for _ in range(int(rng.integers(1, 6))):
             port.step(int(rng.integers(200)))
@@ -162,7 +163,7 @@ class Bench:
             try:
                 port.write(register.offset, int(rng.integers(1 << 32)))
             except AccessRefused:
-                pass
+                refused += 1
             else:
                 if self._fields(f"{victim.engine}status")["busy"]:
                     raise Mismatch(f"{register.name} was written while its engine was at work")
@@ -177,7 +178,7 @@ class Bench:
                 port.step(8)
                 starts += self._fields(f"{victim.engine}errors")["refused"]
                 self._fields(f"{victim.engine}status")
-        return starts
+        return starts, refused + starts
 
     def _wait_for_phase(self, job: Job, phase: int) -> None:
         """Until the job is seen in this phase, or has ended."""
