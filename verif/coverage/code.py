@@ -18,7 +18,7 @@ from verif.coverage import enabled, folder
 
 EXCLUSIONS = Path(__file__).with_name("exclusions.yaml")
 POINT = re.compile(r"^C '(.*)' (\d+)$")
-ESCAPED = re.compile(r"__0([0-9A-F]{2})")
+ESCAPED = re.compile(r"__0([0-9A-Fa-f]{2})")
 NUMBER = re.compile(r"\$\d+$|_\d+$")
 KINDS = ("line", "branch", "toggle")
 BRANCH = re.compile(r"\x01l\x02(\d+)\x01.*\x01page\x02v_branch/")

@@ -12,6 +12,7 @@ from host.job import job_for, register_writes
 from hw.bus.signature import Response
 from hw.config import PRESETS
 from verif.sim.jobs import Tile, check, differences, random_tile
+from verif.sim.register_bits import check_registers
 from verif.sim.simulator import SimulationError
 from verif.sim.top import AccessRefused, SimulatedPort
 from verif.vectors.edges import EDGES
@@ -34,6 +35,10 @@ def port(seed):
 @pytest.fixture
 def driver(port) -> Driver:
     return Driver(port, memory=MEMORY, timeout=LIMIT)
+
+
+def test_every_bit_of_every_register(port):
+    check_registers(port)
 
 
 SHAPES = [(32, 64), (2, 1), (3, 3), (5, 64), (17, 9), (31, 33), (32, 1)]
