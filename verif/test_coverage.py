@@ -285,6 +285,15 @@ def test_shares_by_block_and_exclusions():
     assert list(code.missed(counts, [own])) == ["m.top.sums_1: line 12, line block"]
 
 
+def test_blocks_below_a_floor_are_told():
+    place = {k: Place(kind=k, module="m.top.a", line=1, column=1, name=k) for k in code.KINDS}
+    counts = Counter({place["line"]: 1, place["branch"]: 0, place["toggle"]: 0})
+    shares, _ = code.by_block(counts, [], 2)
+    assert list(code.short(shares)) == ["a: 0.0 % of toggles, below 90 %"]
+    counts[place["toggle"]] = 1
+    assert not list(code.short(code.by_block(counts, [], 2)[0]))
+
+
 def test_every_exclusion_has_a_reason(tmp_path):
     assert code.load_exclusions()
     spoilt = tmp_path / "exclusions.yaml"

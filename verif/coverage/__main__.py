@@ -61,12 +61,13 @@ def report_functional() -> bool:
 
 
 def report_code(depth: int, out: Path) -> bool:
-    """Prints the shares of each block; what was missed goes to a file. Whether there was data."""
+    """Prints the shares of each block; what was missed goes to a file. Whether each is enough."""
     counts = code.merge(sorted(folder("code").glob("*.dat.gz")))
     if not counts:
         print("no code coverage was collected: see python -m verif.coverage --help")
         return False
     exclusions = code.load_exclusions()
+    good = True
     for top in sorted({place.module.partition(".")[0] for place in counts}):
         own = Counter({p: n for p, n in counts.items() if p.module.partition(".")[0] == top})
         shares, unused = code.by_block(own, exclusions, depth)
@@ -74,9 +75,12 @@ def report_code(depth: int, out: Path) -> bool:
         print(*code.table(shares), sep="\n")
         for exclusion in unused:
             print(f"needed by no point: exclusion {exclusion.kind} {exclusion.module}")
+        for sentence in code.short(shares):
+            print(sentence)
+            good = False
     write_whole(out, "\n".join(code.missed(counts, exclusions)) + "\n")
     print(f"what was missed: {out}")
-    return True
+    return good
 
 
 def main() -> int:

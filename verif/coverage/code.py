@@ -21,6 +21,8 @@ POINT = re.compile(r"^C '(.*)' (\d+)$")
 ESCAPED = re.compile(r"__0([0-9A-Fa-f]{2})")
 NUMBER = re.compile(r"\$\d+$|_\d+$")
 KINDS = ("line", "branch", "toggle")
+FLOORS = {"line": 98.0, "toggle": 90.0}
+"""Per cent that every block must reach; branches are told, but many are Yosys's, not ours."""
 BRANCH = re.compile(r"\x01l\x02(\d+)\x01.*\x01page\x02v_branch/")
 WRITER = re.compile(r"\s*if \(\\\$auto\$verilog_backend\S* \) begin end")
 """What Yosys writes so that simulators compute a block at time 0: a branch on a constant."""
@@ -178,6 +180,14 @@ def by_block(
         share.points[place.kind] += 1
         share.hit[place.kind] += bool(count)
     return shares, [e for n, e in enumerate(exclusions) if n not in used]
+
+
+def short(shares: dict[str, Share]) -> Iterator[str]:
+    """What is below its floor, a sentence each."""
+    for name, share in sorted(shares.items()):
+        for kind, floor in FLOORS.items():
+            if share.points[kind] and 100 * share.hit[kind] < floor * share.points[kind]:
+                yield f"{name}: {share.percent(kind)} % of {kind}s, below {floor:g} %"
 
 
 def table(shares: dict[str, Share]) -> Iterator[str]:

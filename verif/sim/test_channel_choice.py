@@ -161,6 +161,27 @@ def test_refused(port, driver, seed):
     assert driver.rank(weights).tolist() == [0], "the largest channel there may be"
 
 
+def test_a_start_while_busy_disturbs_nothing(port, driver, seed, monkeypatch):
+    weights = np.random.default_rng(seed).integers(-128, 128, (20, 16, 1, 1), np.int8)
+    control, errors, status = (MAP[f"gradient_{name}"] for name in ("control", "errors", "status"))
+    finish = driver.finish_order
+
+    def start_again_and_finish():
+        port.step(20)
+        port.write(control.offset, control.encode(start=1))
+        port.step(10)
+        assert errors.decode(port.read(errors.offset))["refused"]
+        now = status.decode(port.read(status.offset))
+        assert now["busy"] and status["refusal"].values[now["refusal"]] == "busy"
+        port.write(errors.offset, errors.encode(refused=1))
+        told = MAP["interrupt_status"]
+        port.write(told.offset, told.encode(gradient_error=1))
+        finish()
+
+    monkeypatch.setattr(driver, "finish_order", start_again_and_finish)
+    assert driver.rank(weights).tolist() == ranking(importance(weights)).tolist()
+
+
 @pytest.mark.parametrize("response", [Response.SLVERR, Response.DECERR])
 @pytest.mark.parametrize("which", ["first", "middle", "last", "write"])
 @pytest.mark.parametrize("operation", ["rank", "schedule"])
