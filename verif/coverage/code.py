@@ -129,7 +129,7 @@ def read(lines: Iterable[str]) -> Iterator[tuple[Place, int]]:
 
 def merge(paths: Iterable[Path]) -> Counter[Place]:
     """Counts of all points of all files."""
-    lines: Counter[str] = Counter()  # added up as text: most are in every file, and taken apart once
+    lines: Counter[str] = Counter()  # as text: most are in every file, and are taken apart once
     for path in paths:
         with gzip.open(path, "rt") as stream:
             for line in stream:
