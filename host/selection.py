@@ -33,12 +33,13 @@ Result = TypeVar("Result")
 class Options:
     """What a user can ask of a selection.
 
-    perplexity, spread: None for default_perplexity() and default_spread(). preset: of the hardware;
-    only with the back end rtl. jobs: tiles at a time, None: all cores.
+    rule, spread, perplexity: None for default_rule(), default_spread() and default_perplexity();
+    a spread asks for the rule medoid. preset: of the hardware; only with the back end rtl. jobs:
+    tiles at a time, None: all cores.
     """
 
     keep: float
-    rule: str = "medoid"
+    rule: str | None = None
     drop: float = 0.0
     spread: int | None = None
     features: int = 64
@@ -109,6 +110,12 @@ def default_spread(budget: float) -> int:
     of it, so that the density of the data is kept: `python -m scripts.measure_rule` shows it.
     """
     return round(min(max(16 * math.sqrt(budget), 64), 256))
+
+
+def default_rule(budget: float) -> str:
+    """medoid; curve where the default spread is the whole stretch, budget 256 and more: a sample
+    from anywhere in its stretch, but at even distances along the curve."""
+    return "medoid" if default_spread(budget) < 256 else "curve"
 
 
 @dataclass(frozen=True)
@@ -253,11 +260,15 @@ def _parameters(
         field.name for field in fields(Options)
     }
     asked = {name: getattr(options, name) for name in shared}
-    spread = options.spread
+    budget = sum(budget for _, _, budget in entries) / classes
+    rule, spread = options.rule, options.spread
+    if rule is None:
+        rule = default_rule(budget) if spread is None else "medoid"
     if spread is None:
-        spread = default_spread(sum(budget for _, _, budget in entries) / classes)
+        spread = default_spread(budget)
+    derived = {"perplexity": perplexity, "rule": rule, "spread": spread}
     try:
-        return Parameters(**{**asked, "perplexity": perplexity, "spread": spread})
+        return Parameters(**{**asked, **derived})
     except ValueError as error:
         raise SelectionError(str(error)) from None
 
@@ -275,7 +286,7 @@ def repeat_options(document: dict[str, Any]) -> Options:
     parameters = document["parameters"]
     names = {field.name for field in fields(Options)} & parameters.keys()
     asked = {name: parameters[name] for name in names}
-    for name in ("perplexity", "spread"):
-        if not parameters[f"{name}_given"]:
+    for name in ("perplexity", "rule", "spread"):
+        if not parameters.get(f"{name}_given", True):  # every older file gave its rule
             asked[name] = None
     return Options(**asked)

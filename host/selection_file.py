@@ -71,6 +71,7 @@ def make_document(
             "keep": options.keep,
             **{field.name: getattr(parameters, field.name) for field in fields(Parameters)},
             "perplexity_given": options.perplexity is not None,
+            "rule_given": options.rule is not None,
             "spread_given": options.spread is not None,
             "features": options.features,
             "tile": options.tile,

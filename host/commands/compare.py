@@ -19,7 +19,7 @@ def compare(
         int | None,
         typer.Option(metavar="N", help="Only N of the tiles, spread over all.", show_default="all"),
     ] = None,
-    rule: given.Rule = "medoid",
+    rule: given.Rule = None,
     drop: given.Drop = 0.0,
     spread: given.Spread = None,
     features: given.Features = 64,

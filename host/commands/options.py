@@ -13,11 +13,12 @@ SOURCE = (
 Data = Annotated[str, typer.Option(metavar="SRC", help=SOURCE)]
 Keep = Annotated[float, typer.Option(help="Share of the samples to keep, above 0 and at most 1.")]
 Rule = Annotated[
-    str,
+    str | None,
     typer.Option(
         help="How a map's budget is spent: 'curve' draws evenly along a Hilbert curve (keeps "
         "the density), 'medoid' takes samples near the middle of each stretch of that curve, "
-        "'grid' takes one sample per occupied grid cell."
+        "'grid' takes one sample per occupied grid cell.",
+        show_default="medoid; curve from 256 samples kept of a class on, unless --spread is given",
     ),
 ]
 Drop = Annotated[

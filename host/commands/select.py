@@ -14,7 +14,7 @@ def select(
     data: given.Data,
     keep: given.Keep,
     out: Annotated[Path, typer.Option(help="The selection is written here as JSON.")],
-    rule: given.Rule = "medoid",
+    rule: given.Rule = None,
     drop: given.Drop = 0.0,
     spread: given.Spread = None,
     features: given.Features = 64,

@@ -12,7 +12,14 @@ from golden.desne import Parameters, run_tile
 from golden.desne.reduce import make_table
 from host import datasets
 from host.errors import SelectionError
-from host.selection import Options, default_perplexity, default_spread, repeat_options, select
+from host.selection import (
+    Options,
+    default_perplexity,
+    default_rule,
+    default_spread,
+    repeat_options,
+    select,
+)
 from host.selection_file import read_selection
 from verif.host.conftest import CLASSES, PER_CLASS, nms, one_sentence, save
 
@@ -103,6 +110,26 @@ def test_default_perplexity(smallest: int, neighbours: int, expected: float) -> 
 )
 def test_default_spread_grows_with_the_budget(budget: int, expected: int) -> None:
     assert default_spread(budget) == expected
+
+
+@pytest.mark.parametrize("budget, expected", [(1, "medoid"), (250, "medoid"), (256, "curve")])
+def test_default_rule_is_the_curve_for_a_large_budget(budget: int, expected: str) -> None:
+    assert default_rule(budget) == expected
+
+
+def test_large_budgets_are_drawn_along_the_curve(tmp_path: Path) -> None:
+    samples = np.random.default_rng(5).integers(0, 256, (300, 6), np.uint8)
+    path = save(tmp_path / "one.npz", {"x_train": samples, "y_train": np.zeros(300, int)})
+    dataset = datasets.load(str(path))
+    made = select(dataset, Options(keep=0.9))
+    parameters = made.document["parameters"]
+    assert (parameters["rule"], parameters["rule_given"]) == ("curve", False)
+    curve = select(dataset, Options(keep=0.9, rule="curve"))
+    assert made.indices.tolist() == curve.indices.tolist()
+    assert curve.document["parameters"]["rule_given"]
+    assert repeat_options(made.document).rule is None
+    asked = select(dataset, Options(keep=0.9, spread=256)).document["parameters"]
+    assert (asked["rule"], asked["spread"]) == ("medoid", 256)
 
 
 def test_spread_is_that_of_the_average_class(small: Path) -> None:
