@@ -23,7 +23,7 @@ RIDGE = 0.3
 SELECTORS = (
     *("desne-curve:drop=0", "desne-curve:drop=0.25", "desne-grid:drop=0"),
     *(f"desne-medoid:spread={spread}" for spread in (0, 64, 128, 192, 256)),
-    *("desne-medoid:drop=0.25", "desne-medoid"),
+    *("desne-medoid:drop=0.25", "desne-medoid", "desne"),
 )
 
 

@@ -22,10 +22,12 @@ CONFIG = dataclasses.replace(PRESETS["tiny"], outputs=8, plane=256, kernel=7, ch
 BEAT = CONFIG.beat_bytes
 LARGE = (13, 15)
 """Cases that take more than ten seconds each here."""
+COMMON = 16
+"""Of the cases from here on every fourth is in each run; the tests of the Verilog have them all."""
 
 
 def marks(number):
-    return pytest.mark.slow if number in LARGE else ()
+    return pytest.mark.slow if number in LARGE or (number >= COMMON and number % 4) else ()
 
 
 NUMBERS = [pytest.param(number, marks=marks(number)) for number in range(len(CASES))]
