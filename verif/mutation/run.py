@@ -3,19 +3,30 @@
 
 from pathlib import Path
 
+import numpy as np
+
+from golden.desne.sample import RULES
+from host.accelerator import DriverError
+from host.driver import Driver
 from hw.config import Configuration
+from verif.sim.gradient_jobs import MODEL_CYCLES, TimedDriver, model_cycles
+from verif.sim.jobs import check, random_tile
 from verif.sim.register_bits import check_registers
 from verif.sim.simulator import SimulationError
 from verif.sim.top import AccessRefused, SimulatedPort
 from verif.soak.bench import Bench
 from verif.soak.gradient import PREFIX
 from verif.soak.job import Mismatch
+from verif.vectors.sgmac import CASES, draw, draw_update
 
 LIMIT = 60_000
 """Cycles a job may take without stalls: twice what the longest of the regression needs."""
 ALIVE = ""
 OWN_ROUNDS = 30
 """Rounds that only the mutated engine works in; then any."""
+MEMORY = 0x7_0000_0F00
+TIMED = (3, 4, 8, 9, 11, 30)
+"""Of the cases of the gradient unit, those whose cycles are compared."""
 
 
 def regression(config: Configuration, program: Path, mutant: int, engine: str, rounds: int) -> str:
@@ -32,8 +43,29 @@ def regression(config: Configuration, program: Path, mutant: int, engine: str, r
                 if number == OWN_ROUNDS:
                     bench.engines = ("", PREFIX)
                 bench.round(number)
-    except (Mismatch, SimulationError, AccessRefused) as error:
+            _timed(port, config, engine)
+    except (Mismatch, SimulationError, AccessRefused, DriverError) as error:
         return f"{type(error).__name__}: {error}"
     except (AssertionError, ValueError, KeyError, IndexError) as error:
         return f"trace or registers make no sense: {error}"  # of what the hardware gave
     return ALIVE
+
+
+def _timed(port: SimulatedPort, config: Configuration, engine: str) -> None:
+    """A few jobs with a memory that answers at once: their cycles are those of golden's model."""
+    port.set_memory()
+    if engine != "gradient":
+        driver = Driver(port, memory=MEMORY, timeout=LIMIT)
+        for rule in RULES:
+            tile = random_tile(1, 31, 33, 7, rule=rule, iterations=4, drop=0.25)
+            check(driver, port, tile, "mutation", timed=True)
+        return
+    driver, rng = TimedDriver(port, memory=MEMORY, timeout=LIMIT), np.random.default_rng(1)
+    for number in TIMED:
+        images, channels, sizes = CASES[number]
+        x, error = draw(rng, images, sizes)
+        driver.run_job(x, error, np.array(channels), sizes, draw_update(rng, sizes, "nearest"))
+    for part, counters in driver.jobs:
+        cycles, model = counters["cycles"], model_cycles(config, part)
+        if abs(cycles - model) > max(0.01 * cycles, MODEL_CYCLES):
+            raise Mismatch(f"{cycles} cycles, {model} by the model, of {part.sizes}")
