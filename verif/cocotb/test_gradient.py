@@ -86,6 +86,13 @@ def case(number: int, updates: bool, seed: int = 1) -> GradientJob:
     )
 
 
+def misaligned(job: GradientJob, *arrays: str):
+    """(job, register, word, refusal) for each array at no multiple of a beat."""
+    for array in arrays:
+        reason = GradientRefusal[f"{array}_address".upper()]
+        yield job, f"{PREFIX}{array}_address_low", PLACES[f"{array}_address"] + 4, reason
+
+
 class Unit:
     """The sparse-gradient unit on a board."""
 
@@ -236,13 +243,15 @@ async def early_ends(dut):
         await unit.wait()
         await ended(f"channels {words}", before, channels=1)
     # refusals touch nothing
-    for name, word, reason in (
-        ("gradient_selected", 0, GradientRefusal.SELECTED),
-        ("gradient_outputs", 0, GradientRefusal.OUTPUTS),
-        ("gradient_kernel", MAP["gradient_kernel"].encode(size=TINY.kernel + 1, stride=1), 3),
-        ("gradient_input_address_low", PLACES["input_address"] + 4, GradientRefusal.INPUT_ADDRESS),
+    updating = case(9, updates=True)
+    for described, name, word, reason in (
+        (job, "gradient_selected", 0, GradientRefusal.SELECTED),
+        (job, "gradient_outputs", 0, GradientRefusal.OUTPUTS),
+        (job, "gradient_kernel", MAP["gradient_kernel"].encode(size=TINY.kernel + 1, stride=1), 3),
+        *misaligned(job, "channels", "input", "error", "result"),
+        *misaligned(updating, "weights", "scale", "bias"),
     ):
-        await unit.describe(job, **{name: word})
+        await unit.describe(described, **{name: word})
         before, accesses = bytes(board.region.contents), board.region.accesses
         await unit.start()
         await unit.wait()

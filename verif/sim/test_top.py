@@ -11,6 +11,7 @@ from host.driver import Driver
 from host.job import job_for, register_writes
 from hw.bus.signature import Response
 from hw.config import PRESETS
+from hw.registers import Phase
 from verif.sim.jobs import Tile, check, differences, random_tile
 from verif.sim.register_bits import check_registers
 from verif.sim.simulator import SimulationError
@@ -228,6 +229,35 @@ def test_an_end_at_any_time(driver, port, how, seed, request):
         port.step(300)
         assert port.activity().written == written and port.activity().under_way == 0
         check(driver, port, tile, request.node.name)
+
+
+@pytest.mark.parametrize("how", ["abort", "reset"])
+def test_an_end_while_the_result_is_written(driver, port, how, seed, request):
+    """A memory that answers late holds the phase, so that a read of the status finds it."""
+    tile = random_tile(seed, 20, 64, budget=7, iterations=1)
+    places = {"sample_address": MEMORY, "result_address": MEMORY + 0x1000}
+    job = job_for(tile.parameters, tile.table, 20, 64, 7, **places)
+    status = port.map["status"]
+    driver.load(tile.table)
+    port.write_memory(MEMORY, tile.samples.tobytes())
+    port.set_memory(latency=400)
+    driver.start(job)
+    for _ in range(LIMIT):
+        now = status.decode(port.read(status.offset))
+        if not now["busy"] or now["phase"] == Phase.WRITE:
+            break
+    assert now["busy"] and now["phase"] == Phase.WRITE
+    if how == "abort":
+        driver.abort()
+        with pytest.raises(JobFailed, match="aborted"):
+            driver.finish(job)
+    else:
+        port.reset()
+        driver = Driver(port, memory=MEMORY, timeout=LIMIT)
+    port.step(1000)
+    assert port.activity().under_way == 0
+    port.set_memory()
+    check(driver, port, tile, request.node.name)
 
 
 def test_the_driver_gives_up(port, seed):
