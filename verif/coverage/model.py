@@ -72,7 +72,7 @@ POINTS: dict[str, tuple[str, ...]] = {
 }
 """Cover points and their bins."""
 
-FLOOR = 0.9
+FLOOR = 0.95
 """Share of the reachable bins that a regression must hit; it goes up with the tests."""
 
 MINIMUM = 1
@@ -97,6 +97,10 @@ UNREACHABLE: dict[tuple[str, str], str] = {
     ),
     ("gradient.refusal", "ABSENT"): (
         "only hardware without the unit (outputs = 0) refuses so; `edge` is such"
+    ),
+    ("port.write.beats of a burst", "64"): (
+        "the longest transfer that tiny writes is 32 indices, 16 beats; a row of gradients has at "
+        "most `outputs` values. verif/unit/bus/test_write_master.py has bursts of any length"
     ),
 }
 """Bins that need no hit, with the reason."""
