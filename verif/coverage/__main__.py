@@ -24,6 +24,7 @@ COMPILED = [
     "verif/sim/test_top.py",
     "verif/sim/test_channel_choice.py",
     "verif/sim/test_gradient_cycles.py::test_tiny",
+    "verif/sim/test_gradient_ends.py",
     "verif/soak/test_soak.py::test_many_rounds",
 ]
 """Tests of the whole accelerator of preset tiny; the first in cocotb, at a share of the speed."""
