@@ -8,7 +8,7 @@ import pytest
 
 from host.accelerator import JobFailed, JobRefused, JobTimeout
 from host.driver import Driver
-from host.job import job_for, register_writes
+from host.job import Job, job_for, register_writes
 from hw.bus.signature import Response
 from hw.config import PRESETS
 from hw.registers import Phase
@@ -169,15 +169,7 @@ def test_refused_jobs_touch_no_memory(driver, port, seed, request):
 def test_a_start_while_busy_disturbs_nothing(driver, port, seed):
     tile = random_tile(seed, 32, 64, budget=8, iterations=5)
     expected = tile.expected
-    job = job_for(
-        tile.parameters,
-        tile.table,
-        32,
-        64,
-        8,
-        sample_address=MEMORY,
-        result_address=MEMORY + 0x1000,
-    )
+    job = job_of(tile)
     driver.load(tile.table)
     port.write_memory(MEMORY, tile.samples.tobytes())
     driver.start(job)
@@ -198,32 +190,35 @@ def test_a_start_while_busy_disturbs_nothing(driver, port, seed):
     assert differences(port, chosen, expected)[1] == 0
 
 
+def job_of(tile: Tile) -> Job:
+    """The tile's job, samples at MEMORY and the result in the next page."""
+    places = {"sample_address": MEMORY, "result_address": MEMORY + 0x1000}
+    return job_for(tile.parameters, tile.table, *tile.samples.shape, tile.budget, **places)
+
+
+def cut_short(driver: Driver, port: SimulatedPort, job: Job, how: str) -> Driver:
+    """Ends the job by an abort or a reset; returns the driver for the next one."""
+    if how == "abort":
+        driver.abort()
+        with pytest.raises(JobFailed, match="aborted"):
+            driver.finish(job)
+        return driver
+    port.reset()
+    return Driver(port, memory=MEMORY, timeout=LIMIT)
+
+
 @pytest.mark.parametrize("how", ["abort", "reset"])
 def test_an_end_at_any_time(driver, port, how, seed, request):
     """From the first cycle of a job to beyond its last."""
     tile = random_tile(seed, 20, 64, budget=7, iterations=3)
     check(driver, port, tile, request.node.name)
     total = driver.counters()["cycles"]
-    job = job_for(
-        tile.parameters,
-        tile.table,
-        20,
-        64,
-        7,
-        sample_address=MEMORY,
-        result_address=MEMORY + 0x1000,
-    )
+    job = job_of(tile)
     for after in [0, 3, 40, *range(150, total, total // 8), total - 40, total - 10]:
         driver.start(job)
         port.step(after)
         port.read(port.map["status"].offset)  # the phase, for the coverage of ends
-        if how == "abort":
-            driver.abort()
-            with pytest.raises(JobFailed, match="aborted"):
-                driver.finish(job)
-        else:
-            port.reset()
-            driver = Driver(port, memory=MEMORY, timeout=LIMIT)
+        driver = cut_short(driver, port, job, how)
         port.step(300)
         written = port.activity().written
         port.step(300)
@@ -235,8 +230,7 @@ def test_an_end_at_any_time(driver, port, how, seed, request):
 def test_an_end_while_the_result_is_written(driver, port, how, seed, request):
     """A memory that answers late holds the phase, so that a read of the status finds it."""
     tile = random_tile(seed, 20, 64, budget=7, iterations=1)
-    places = {"sample_address": MEMORY, "result_address": MEMORY + 0x1000}
-    job = job_for(tile.parameters, tile.table, 20, 64, 7, **places)
+    job = job_of(tile)
     status = port.map["status"]
     driver.load(tile.table)
     port.write_memory(MEMORY, tile.samples.tobytes())
@@ -247,13 +241,7 @@ def test_an_end_while_the_result_is_written(driver, port, how, seed, request):
         if not now["busy"] or now["phase"] == Phase.WRITE:
             break
     assert now["busy"] and now["phase"] == Phase.WRITE
-    if how == "abort":
-        driver.abort()
-        with pytest.raises(JobFailed, match="aborted"):
-            driver.finish(job)
-    else:
-        port.reset()
-        driver = Driver(port, memory=MEMORY, timeout=LIMIT)
+    driver = cut_short(driver, port, job, how)
     port.step(1000)
     assert port.activity().under_way == 0
     port.set_memory()
