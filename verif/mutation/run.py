@@ -9,7 +9,7 @@ from golden.desne.sample import RULES
 from host.accelerator import DriverError
 from host.driver import Driver
 from hw.config import Configuration
-from verif.sim.gradient_jobs import MODEL_CYCLES, TimedDriver, model_cycles
+from verif.sim.gradient_jobs import TimedDriver
 from verif.sim.jobs import check, random_tile
 from verif.sim.register_bits import check_registers
 from verif.sim.simulator import SimulationError
@@ -65,7 +65,4 @@ def _timed(port: SimulatedPort, config: Configuration, engine: str) -> None:
         images, channels, sizes = CASES[number]
         x, error = draw(rng, images, sizes)
         driver.run_job(x, error, np.array(channels), sizes, draw_update(rng, sizes, "nearest"))
-    for part, counters in driver.jobs:
-        cycles, model = counters["cycles"], model_cycles(config, part)
-        if abs(cycles - model) > max(0.01 * cycles, MODEL_CYCLES):
-            raise Mismatch(f"{cycles} cycles, {model} by the model, of {part.sizes}")
+    driver.check_cycles(config)

@@ -28,6 +28,15 @@ class TimedDriver(GradientDriver):
         for name, value in own.items():
             total[name] = total.get(name, 0) + value
 
+    def check_cycles(self, config: Configuration) -> int:
+        """The cycles of all jobs; AssertionError for one that is not as golden's model says."""
+        for part, counters in self.jobs:
+            cycles, model = counters["cycles"], model_cycles(config, part)
+            assert abs(cycles - model) <= max(0.01 * cycles, MODEL_CYCLES), (
+                f"{cycles} cycles, {model} by the model, of {part}"
+            )
+        return sum(counters["cycles"] for _, counters in self.jobs)
+
 
 def model_cycles(config: Configuration, part: Part) -> int:
     """Of one job, by golden's model."""
