@@ -3,6 +3,8 @@
 
 import enum
 
+from amaranth.hdl import Module, Signal
+
 from hw.bus.register_map import Access, Field, Register, named_bits, names_of
 
 
@@ -40,8 +42,12 @@ def engine_registers(
             access=Access.READ_ONLY,
             description=state,
             fields=(
-                Field(name="busy", description="a job is under way"),
-                Field(name="done", low=1, description="the last job ended without an error"),
+                Field(name="busy", description="a job is under way, or its start is being checked"),
+                Field(
+                    name="done",
+                    low=1,
+                    description="the last job ended without an error; 0 from the next start on",
+                ),
                 Field(name="phase", low=4, width=4, description="at work", values=names_of(phases)),
                 Field(
                     name="refusal",
@@ -68,3 +74,32 @@ def engine_registers(
             ),
         ),
     ]
+
+
+def connect_engine(m: Module, registers, prefix: str, engine) -> None:
+    """Joins an engine's orders and state with the registers of `engine_registers`.
+
+    From the write of ``control.start`` on, status tells of the new job, though its numbers are
+    checked first: software that polls never takes the end of the job before for its own.
+
+    prefix: of their names. engine: has the members of JobControl, and ``phase`` and ``refusal``.
+    """
+    names = ("control", "status", "errors")
+    control, status, errors = (getattr(registers, f"{prefix}{name}") for name in names)
+    done = Signal(name=f"{prefix}job_done")
+    m.d.comb += [
+        engine.start.eq(control.start),
+        engine.abort.eq(control.abort),
+        control.clear_start.eq(engine.started | engine.refused),
+        control.clear_abort.eq(engine.abort_taken),
+        status.busy.eq(engine.busy | control.start),
+        status.done.eq(done & ~control.start),
+        status.phase.eq(engine.phase),
+        status.refusal.eq(engine.refusal),
+        errors.set_refused.eq(engine.refused),
+        errors.set_aborted.eq(engine.aborted),
+    ]
+    with m.If(engine.done):
+        m.d.sync += done.eq(1)
+    with m.Elif(engine.started):
+        m.d.sync += done.eq(0)

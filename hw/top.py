@@ -15,6 +15,7 @@ from hw.config import Configuration
 from hw.desne.datapath import NUMBERS, Datapath, trace_layout
 from hw.desne.engine import LENGTH_WIDTH, Engine
 from hw.desne.job_check import CHECKED, JobCheck
+from hw.engine_registers import connect_engine
 from hw.flush import Flush
 from hw.register_block import RegisterBlock
 from hw.registers import ADDRESS_WIDTH
@@ -136,12 +137,11 @@ class Top(wiring.Component):
         ]
 
         # ---- the sequence
+        connect_engine(m, registers, "", engine)
         m.d.comb += engine.ready.eq(datapath.ready & ~flush.active)
         for name in ("reduced", "calibrated", "embedded", "sampled"):
             m.d.comb += getattr(engine, name).eq(getattr(datapath, name))
         m.d.comb += [
-            engine.start.eq(registers.control.start),
-            engine.abort.eq(registers.control.abort),
             engine.verdict.eq(check.refusal),
             engine.packed.eq(~packer.words.valid),
             datapath.begin.eq(engine.begin),
@@ -154,18 +154,7 @@ class Top(wiring.Component):
             *(master.clear.eq(engine.clear) for master in (reader, writer)),
             registers.busy.eq(engine.busy),
             registers.done.eq(engine.done),
-            registers.control.clear_start.eq(engine.started | engine.refused),
-            registers.control.clear_abort.eq(engine.abort_taken),
-            registers.status.busy.eq(engine.busy),
-            registers.status.phase.eq(engine.phase),
-            registers.status.refusal.eq(engine.refusal),
-            registers.errors.set_refused.eq(engine.refused),
-            registers.errors.set_aborted.eq(engine.aborted),
         ]
-        with m.If(engine.done):
-            m.d.sync += registers.status.done.eq(1)
-        with m.Elif(engine.started):
-            m.d.sync += registers.status.done.eq(0)
         for name, master in (("read", reader), ("write", writer)):
             failed = engine.failed & master.error
             m.d.comb += [

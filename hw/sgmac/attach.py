@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sparse-gradient unit behind the registers of the accelerator."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module
 
 from hw.config import Configuration
+from hw.engine_registers import connect_engine
 from hw.register_block import RegisterBlock
 from hw.sgmac.registers import ADDRESSES, COUNTED, PREFIX, GradientRefusal
 from hw.sgmac.unit import SparseGradient
@@ -32,20 +33,12 @@ def attach_unit(m: Module, config: Configuration, registers: RegisterBlock) -> S
     asked |= {name: getattr(of("mode"), name) for name in mode}
     m.d.comb += [getattr(unit.asked, name).eq(value) for name, value in asked.items()]
 
-    control, status, errors = of("control"), of("status"), of("errors")
+    errors = of("errors")
+    connect_engine(m, registers, PREFIX, unit)
     m.d.comb += [
-        unit.start.eq(control.start),
-        unit.abort.eq(control.abort),
         unit.stochastic.eq(of("mode").stochastic),
         unit.seed.eq(of("seed").value),
-        control.clear_start.eq(unit.started | unit.refused),
-        control.clear_abort.eq(unit.abort_taken),
-        status.busy.eq(unit.busy),
-        status.phase.eq(unit.phase),
-        status.refusal.eq(unit.refusal),
         of("following").value.eq(unit.following),
-        errors.set_refused.eq(unit.refused),
-        errors.set_aborted.eq(unit.aborted),
         errors.set_channels.eq(unit.unlisted),
         registers.gradient_busy.eq(unit.busy),
         registers.gradient_done.eq(unit.done),
@@ -58,12 +51,6 @@ def attach_unit(m: Module, config: Configuration, registers: RegisterBlock) -> S
             getattr(errors, f"set_{name}_slave").eq(failed & ~decode),
             getattr(errors, f"set_{name}_decode").eq(failed & decode),
         ]
-    done = Signal()
-    m.d.comb += status.done.eq(done)
-    with m.If(unit.done):
-        m.d.sync += done.eq(1)
-    with m.Elif(unit.started):
-        m.d.sync += done.eq(0)
     for name in COUNTED:
         m.d.comb += of(f"count_{name}").value.eq(getattr(unit, f"count_{name}"))
     return unit

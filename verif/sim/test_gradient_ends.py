@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A gradient job of the compiled `tiny` accelerator is cut short in a given phase; the next one is
-right."""
+"""How gradient jobs of the compiled `tiny` accelerator end: cut short in each of their phases, and
+in a phase of a selection; all that follows is right."""
 
 import numpy as np
 import pytest
 
 from golden.sgmac import run_job
-from host.accelerator import MAP, JobFailed
+from golden.sgmac.schedule import window_channels
+from host.accelerator import MAP, PAGE, JobFailed
+from host.driver import Driver
 from host.gradient_backends import first_difference
 from host.gradient_driver import GradientDriver
 from hw.config import PRESETS
+from hw.registers import Phase
 from hw.sgmac.registers import GradientPhase
+from verif.sim.jobs import random_tile
 from verif.sim.top import SimulatedPort
 from verif.vectors.sgmac import CASES, draw
 
@@ -18,6 +22,8 @@ pytestmark = pytest.mark.verilator
 
 MEMORY = 0x7_0000_0F00
 LIMIT = 100_000
+LATENCY = 400
+STATUS, GRADIENT_STATUS = MAP["status"], MAP["gradient_status"]
 READS = 10_000
 """Of the status; the job has ended long before."""
 
@@ -30,7 +36,7 @@ class Reset(Exception):
 @pytest.mark.parametrize("phase", ["LIST", "COMPUTE", "BIAS"])
 def test_an_end_in_each_phase(phase, how, seed, monkeypatch):
     """A memory that answers late holds each phase, so that a read of the status finds it."""
-    status, control = MAP["gradient_status"], MAP["gradient_control"]
+    control = MAP["gradient_control"]
     rng = np.random.default_rng(seed)
     _, channels, sizes = CASES[9]
     job = *draw(rng, 1, sizes), np.array(channels), sizes
@@ -39,7 +45,8 @@ def test_an_end_in_each_phase(phase, how, seed, monkeypatch):
         finish = driver.finish_order
 
         def end():
-            seen = (status.decode(port.read(status.offset))["phase"] for _ in range(READS))
+            reads = (port.read(GRADIENT_STATUS.offset) for _ in range(READS))
+            seen = (GRADIENT_STATUS.decode(word)["phase"] for word in reads)
             assert GradientPhase[phase] in seen, f"{phase} was not seen"
             if how == "reset":
                 port.reset()
@@ -47,7 +54,7 @@ def test_an_end_in_each_phase(phase, how, seed, monkeypatch):
             port.write(control.offset, control.encode(abort=1))
             finish()
 
-        port.set_memory(latency=400)
+        port.set_memory(latency=LATENCY)
         with monkeypatch.context() as patch:
             patch.setattr(driver, "finish_order", end)
             with pytest.raises(Reset if how == "reset" else JobFailed):
@@ -57,3 +64,43 @@ def test_an_end_in_each_phase(phase, how, seed, monkeypatch):
         driver = GradientDriver(port, memory=MEMORY, timeout=LIMIT)
         got, _ = driver.run_job(*job)
     assert not first_difference(got, run_job(*job))
+
+
+def wait_for(port, register) -> int:
+    """Until the engine with this status, just started, is done; returns the phase the selection was
+    seen in."""
+    state = register.decode(port.read(register.offset))
+    assert state["busy"] and not state["done"], f"{register.name} tells of the job before"
+    for _ in range(READS):
+        phase = STATUS.decode(port.read(STATUS.offset))["phase"]
+        if not register.decode(port.read(register.offset))["busy"]:
+            return phase
+    raise AssertionError(f"{register.name}: still busy")
+
+
+def test_a_window_is_written_while_a_selection_writes_its_result(seed):
+    """Both engines wait for the memory's last answer; the unit's comes first."""
+    rng = np.random.default_rng(seed)
+    tile = random_tile(seed, 20, 64, budget=7, iterations=1)
+    order = rng.permutation(16)
+    window = window_channels(order, 6, 13, 10)
+    with SimulatedPort(PRESETS["tiny"], seed=seed, latency=LATENCY) as port:
+        driver = Driver(port, memory=MEMORY, timeout=LIMIT)
+        tile.run(driver)
+        writing = driver.counters()["cycles"] - LATENCY  # the result's only burst was sent by then
+        unit = GradientDriver(port, memory=2 * MEMORY, timeout=LIMIT)
+        unit.schedule(order, window=6, pool=13, place=10)
+        head_start = unit.counters()["cycles"] - LATENCY // 2
+        results = {MEMORY + PAGE: tile.expected.chosen, 2 * MEMORY: window}
+        for address, indices in results.items():
+            port.write_memory(address, bytes(4 * len(indices)))
+        driver.start_order()  # the registers still hold both jobs
+        at_once = STATUS.decode(port.read(STATUS.offset))
+        assert at_once["busy"] and not at_once["done"], "this is the job before"
+        port.step(writing - head_start)
+        unit.start_order()
+        assert wait_for(port, GRADIENT_STATUS) == Phase.WRITE
+        wait_for(port, STATUS)
+        for address, indices in results.items():
+            content = port.read_memory(address, 4 * len(indices))
+            assert np.frombuffer(content, "<u4").tolist() == indices.tolist()
