@@ -125,7 +125,7 @@ def main() -> int:
     parser.add_argument("--engine", choices=ENGINES, action="append", help="default: both")
     parser.add_argument("--mutants", type=int, default=320, help="of each engine (default 320)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=150, help="of the soak (default 150)")
+    parser.add_argument("--rounds", type=int, default=500, help="of the soak (default 500)")
     parser.add_argument("--limit", type=int, default=30, help="seconds a proof (default 30)")
     parser.add_argument("--no-proofs", action="store_true")
     arguments = parser.parse_args()

@@ -22,7 +22,7 @@ from verif.vectors.sgmac import CASES, draw, draw_update
 LIMIT = 60_000
 """Cycles a job may take without stalls: twice what the longest of the regression needs."""
 ALIVE = ""
-OWN_ROUNDS = 30
+OWN_ROUNDS = 400
 """Rounds that only the mutated engine works in; then any."""
 MEMORY = 0x7_0000_0F00
 TIMED = (3, 4, 8, 9, 11, 30)
