@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 class JobControl(wiring.Component):
     """Takes the orders of the registers and sees a job through.
 
-    A job begins with ``begin`` and lasts until ``finished``. An error response or ``abort`` ends it
-    early: both masters are stopped, what is under way on the bus is waited for, and ``flush``
+    A job begins with ``begin`` and lasts until ``finished``. An error response or ``abort``, from
+    ``start`` on, ends it early: both masters are stopped, what is under way on the bus is waited for, and ``flush``
     resets the datapath. A job that is refused has touched nothing.
 
     Flow control: ``start`` and ``abort`` are held by their register until ``started``, ``refused``
@@ -70,10 +70,11 @@ class JobControl(wiring.Component):
             with m.State("IDLE"):
                 m.d.comb += idle.eq(1)
                 m.d.sync += wait.eq(0)
-                with m.If(self.abort):
+                with m.If(self.start):  # an abort behind it waits, and ends the job
+                    with m.If(self.ready):
+                        m.next = "CHECK"
+                with m.Elif(self.abort):
                     m.d.comb += self.abort_taken.eq(1)  # there is nothing to end
-                with m.Elif(self.start & self.ready):
-                    m.next = "CHECK"
             with m.State("CHECK"):
                 m.d.comb += idle.eq(1)
                 m.d.sync += wait.eq(wait + 1)

@@ -104,3 +104,34 @@ def test_a_window_is_written_while_a_selection_writes_its_result(seed):
         for address, indices in results.items():
             content = port.read_memory(address, 4 * len(indices))
             assert np.frombuffer(content, "<u4").tolist() == indices.tolist()
+
+
+@pytest.mark.parametrize("engine", ["selection", "gradient"])
+def test_an_abort_right_behind_a_start_ends_the_job(engine, seed):
+    """While its numbers are checked, too, and while the engine still clears what an early end left
+    there."""
+    rng = np.random.default_rng(seed)
+    order, tile = rng.permutation(16), random_tile(seed, 20, 64, budget=7, iterations=1)
+    with SimulatedPort(PRESETS["tiny"], seed=seed, latency=10) as port:
+        if engine == "selection":
+            driver, master = Driver(port, memory=MEMORY, timeout=LIMIT), 0
+            result, expected = MEMORY + PAGE, tile.expected.chosen
+            tile.run(driver)
+        else:
+            driver, master = GradientDriver(port, memory=MEMORY, timeout=LIMIT), 1
+            result, expected = MEMORY, window_channels(order, 6, 13, 10)
+            driver.schedule(order, window=6, pool=13, place=10)
+        nothing = bytes(4 * len(expected))
+        for after in range(40):
+            port.write_memory(result, nothing)
+            driver.start_order()
+            port.step(after)
+            driver.abort()
+            with pytest.raises(JobFailed, match="aborted"):
+                driver.finish_order()
+            assert port.activity(master).write_bursts == 0
+            assert port.read_memory(result, len(nothing)) == nothing
+        driver.start_order()
+        driver.finish_order()
+        content = port.read_memory(result, len(nothing))
+    assert np.frombuffer(content, "<u4").tolist() == expected.tolist()
