@@ -35,7 +35,8 @@ def engine_registers(
                 ("start", f"begin the job that {numbers} describe, or refuse it"),
                 (
                     "abort",
-                    "end the job that was started; clear again when nothing is under way on the bus",
+                    "end the job that was started; "
+                    "clear again when nothing is under way on the bus",
                 ),
             ),
         ),

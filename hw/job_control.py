@@ -9,9 +9,9 @@ from amaranth.lib.wiring import In, Out
 class JobControl(wiring.Component):
     """Takes the orders of the registers and sees a job through.
 
-    A job begins with ``begin`` and lasts until ``finished``. An error response or ``abort``, from
-    ``start`` on, ends it early: both masters are stopped, what is under way on the bus is waited for, and ``flush``
-    resets the datapath. A job that is refused has touched nothing.
+    A job begins with ``begin`` and lasts until ``finished``. An error response, or ``abort`` from
+    ``start`` on, ends it early: both masters are stopped, what is under way on the bus is waited
+    for, and ``flush`` resets the datapath. A job that is refused has touched nothing.
 
     Flow control: ``start`` and ``abort`` are held by their register until ``started``, ``refused``
     or ``abort_taken``.
