@@ -33,11 +33,7 @@ def engine_registers(
             description=orders,
             fields=named_bits(
                 ("start", f"begin the job that {numbers} describe, or refuse it"),
-                (
-                    "abort",
-                    "end the job that was started; "
-                    "clear again when nothing is under way on the bus",
-                ),
+                ("abort", "end the job; clear again when nothing is under way on the bus"),
             ),
         ),
         Register(
