@@ -9,6 +9,7 @@ from golden.desne.sample import RULES
 from host.accelerator import DriverError
 from host.driver import Driver
 from hw.config import Configuration
+from verif.sim.directed_gradient import DIRECTED
 from verif.sim.gradient_jobs import TimedDriver
 from verif.sim.jobs import check, random_tile
 from verif.sim.register_bits import check_registers
@@ -43,7 +44,7 @@ def regression(config: Configuration, program: Path, mutant: int, engine: str, r
                 if number == OWN_ROUNDS:
                     bench.engines = ("", PREFIX)
                 bench.round(number)
-            _timed(port, config, engine)
+            _further(port, config, engine)
     except (Mismatch, SimulationError, AccessRefused, DriverError) as error:
         return f"{type(error).__name__}: {error}"
     except (AssertionError, ValueError, KeyError, IndexError) as error:
@@ -51,8 +52,9 @@ def regression(config: Configuration, program: Path, mutant: int, engine: str, r
     return ALIVE
 
 
-def _timed(port: SimulatedPort, config: Configuration, engine: str) -> None:
-    """A few jobs with a memory that answers at once: their cycles are those of golden's model."""
+def _further(port: SimulatedPort, config: Configuration, engine: str) -> None:
+    """A few jobs with a memory that answers at once, whose cycles are those of golden's model; then
+    the directed ones."""
     port.set_memory()
     if engine != "gradient":
         driver = Driver(port, memory=MEMORY, timeout=LIMIT)
@@ -66,3 +68,5 @@ def _timed(port: SimulatedPort, config: Configuration, engine: str) -> None:
         x, error = draw(rng, images, sizes)
         driver.run_job(x, error, np.array(channels), sizes, draw_update(rng, sizes, "nearest"))
     driver.check_cycles(config)
+    for directed in DIRECTED:
+        directed(port)
