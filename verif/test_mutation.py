@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from golden.arith import round_shift
+from verif.mutation.argued import argued
 from verif.mutation.equivalent import REASONS
 from verif.mutation.golden import DEFAULT_PARTS, PARTS, REPOSITORY, files_of, name_of, needs
+from verif.mutation.netlist import ENGINES
 from verif.mutation.process import plain_ufunc
 from verif.mutation.source import mutants, mutated
 
@@ -91,3 +93,11 @@ def test_each_excused_mutant_is_there():
             there |= {(name, m.text, f"{m.was} -> {m.becomes}") for m in mutants(path, name)}
     assert set(REASONS) <= there
     assert all(reason.strip() for reason in REASONS.values())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_argued_mutant_of_the_hardware_has_its_reason(engine):
+    for place, reason in argued(engine).items():
+        mode, module, cell, port = place.split(" ")
+        assert mode and module and cell and port.endswith("]")
+        assert len(reason.partition(": ")[2]) > 20, place

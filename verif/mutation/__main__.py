@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hw.config import PRESETS
 from rtl_gen.verilog import write_whole
+from verif.mutation.argued import argued
 from verif.mutation.build import build_mutated
 from verif.mutation.equivalence import equivalent
 from verif.mutation.netlist import (
@@ -99,23 +100,32 @@ class Campaign:
             self.save()
 
     def report(self) -> str:
-        """Score and survivors."""
-        faults = len(self.killed) + len(self.survived) - len(self.equivalent)
-        score = f"{100 * len(self.killed) / faults:.1f} %" if faults else "none"
-        done = len(self.killed) + len(self.survived)
-        text = (
-            f"{self.engine}: {done} of {len(self.mutants)} mutants run, {len(self.killed)} killed, "
-            f"{len(self.equivalent)} proved equivalent, {faults - len(self.killed)} survive; "
-            f"score {score}"
-        )
-        lines = [text]
+        """Scores, survivors, and why some of them are no faults."""
+        reasons = argued(self.engine)
+        left, excused = [], []
         for mutant in self.mutants:
-            if mutant.number in self.survived and str(mutant.number) not in self.equivalent:
-                src = mutant.src.split("/hw/")[-1]
-                module = mutant.module.removeprefix(f"{self.top}.")
-                lines.append(f"  survivor {mutant.number}: {mutant.mode} {module} {mutant.cell} "
-                             f"{mutant.port} hw/{src}")  # fmt: skip
-        return "\n".join(lines)
+            if mutant.number not in self.survived or str(mutant.number) in self.equivalent:
+                continue
+            module = mutant.module.removeprefix(f"{self.top}.")
+            place = f"{mutant.mode} {module} {mutant.cell} {mutant.port}"
+            where = f"hw/{mutant.src.split('/hw/')[-1]}"
+            if reason := reasons.get(place):
+                excused.append(f"  no fault {mutant.number}: {place} {where}\n    {reason}")
+            else:
+                left.append(f"  survivor {mutant.number}: {place} {where}")
+        killed, done = len(self.killed), len(self.killed) + len(self.survived)
+        faults = done - len(self.equivalent)
+        head = (
+            f"{self.engine}: {done} of {len(self.mutants)} mutants run, {killed} killed, "
+            f"{len(self.equivalent)} proved equivalent, {faults - killed} survive; "
+            f"score {_percent(killed, faults)}. By argument {len(excused)} are no faults: "
+            f"without them {_percent(killed, faults - len(excused))}"
+        )
+        return "\n".join([head, *left, *excused])
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "none"
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from verif.mutation.netlist import Mutant, run_yosys
+from verif.mutation.netlist import Mutant, YosysError, run_yosys
 
 LEVELS = 3
 """The module itself, then those around it: what no instance is ever given shows only there."""
@@ -38,16 +38,28 @@ def equivalent(base: Path, folder: Path, mutant: Mutant, limit: int) -> str:
     reset on; empty if none of LEVELS was, in `limit` seconds each."""
     folder.mkdir(parents=True, exist_ok=True)
     module = mutant.module
+    if _unchanged(base, folder, mutant):
+        return module
     for _ in range(LEVELS):
         if "." not in module:
             return ""
         try:
             if _proved(base, folder, mutant, module, limit):
                 return module
-        except subprocess.TimeoutExpired:
-            pass
+        except (subprocess.TimeoutExpired, YosysError):
+            pass  # undecided: too long, or registers whose initial values contradict each other
         module = module.rsplit(".", 1)[0]
     return ""
+
+
+def _unchanged(base: Path, folder: Path, mutant: Mutant) -> bool:
+    """Whether the mutant forces a constant to what it is: the module is the same netlist then."""
+    tidy = f"opt_expr {mutant.module}; opt_clean -purge {mutant.module}"
+    script = [f"read_rtlil {base}; design -save base"]
+    for name, change in (("gold", ""), ("gate", f"{mutant.command}; ")):
+        script.append(f"design -load base; {change}{tidy}; dump -o {name}.il {mutant.module}")
+    run_yosys(tuple("; ".join(script).split("; ")), folder, "unchanged.log")
+    return (folder / "gold.il").read_bytes() == (folder / "gate.il").read_bytes()
 
 
 def _proved(base: Path, folder: Path, mutant: Mutant, module: str, limit: int) -> bool:
@@ -66,10 +78,21 @@ def _proved(base: Path, folder: Path, mutant: Mutant, module: str, limit: int) -
     specification = find_spec("pyosys")
     assert specification and specification.origin
     abc = str(Path(specification.origin).with_name("yosys-abc"))
-    # scorr merges registers that are always equal: of two alike halves nearly all
-    command = f"read_aiger miter.aig; fold; strash; scorr; strash; pdr -T {limit}"
+    # scorr merges registers that are always equal: of two alike halves nearly all, often all
+    command = "read_aiger miter.aig; fold; orpos; strash; scorr; strash; write_aiger merged.aig"
     ended = subprocess.run(
-        [abc, "-c", command], cwd=folder, capture_output=True, text=True, timeout=60 + 2 * limit
+        [abc, "-c", f"{command}; pdr -T {limit}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60 + 2 * limit,
     )
     (folder / "abc.log").write_text(ended.stdout + ended.stderr, encoding="utf-8")
-    return "Property proved." in ended.stdout
+    return _is_zero(folder / "merged.aig") or "Property proved." in ended.stdout
+
+
+def _is_zero(aiger: Path) -> bool:
+    """Whether every output is the constant 0 (a binary AIGER file: header, latches, outputs)."""
+    lines = aiger.read_bytes().split(b"\n")
+    latches, outputs = map(int, lines[0].split()[3:5])
+    return outputs > 0 and set(lines[1 + latches : 1 + latches + outputs]) == {b"0"}

@@ -5,13 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.desne.sample import RULES
 from host.accelerator import DriverError
-from host.driver import Driver
 from hw.config import Configuration
-from verif.sim.directed_gradient import DIRECTED
+from verif.sim import directed_gradient, directed_selection
 from verif.sim.gradient_jobs import TimedDriver
-from verif.sim.jobs import check, random_tile
 from verif.sim.register_bits import check_registers
 from verif.sim.simulator import SimulationError
 from verif.sim.top import AccessRefused, SimulatedPort
@@ -53,20 +50,16 @@ def regression(config: Configuration, program: Path, mutant: int, engine: str, r
 
 
 def _further(port: SimulatedPort, config: Configuration, engine: str) -> None:
-    """A few jobs with a memory that answers at once, whose cycles are those of golden's model; then
-    the directed ones."""
+    """Jobs with a memory that answers at once, whose cycles are those of golden's model, then the
+    directed ones of both engines: registers and the memory port belong to both."""
     port.set_memory()
-    if engine != "gradient":
-        driver = Driver(port, memory=MEMORY, timeout=LIMIT)
-        for rule in RULES:
-            tile = random_tile(1, 31, 33, 7, rule=rule, iterations=4, drop=0.25)
-            check(driver, port, tile, "mutation", timed=True)
-        return
-    driver, rng = TimedDriver(port, memory=MEMORY, timeout=LIMIT), np.random.default_rng(1)
-    for number in TIMED:
-        images, channels, sizes = CASES[number]
-        x, error = draw(rng, images, sizes)
-        driver.run_job(x, error, np.array(channels), sizes, draw_update(rng, sizes, "nearest"))
-    driver.check_cycles(config)
-    for directed in DIRECTED:
-        directed(port)
+    if engine == "gradient":
+        driver, rng = TimedDriver(port, memory=MEMORY, timeout=LIMIT), np.random.default_rng(1)
+        for number in TIMED:
+            images, channels, sizes = CASES[number]
+            x, error = draw(rng, images, sizes)
+            driver.run_job(x, error, np.array(channels), sizes, draw_update(rng, sizes, "nearest"))
+        driver.check_cycles(config)
+    for jobs in (directed_gradient.DIRECTED, directed_selection.DIRECTED):
+        for job in jobs:
+            job(port)

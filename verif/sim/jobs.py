@@ -15,6 +15,7 @@ from verif.records import record
 from verif.sim.prediction import predicted_cycles
 from verif.sim.top import SimulatedPort
 
+MODEL_CYCLES = 8
 COMPARED = ("neighbours", "weights", "status", "code", "coordinates")
 
 
@@ -75,7 +76,7 @@ def check(
 ) -> None:
     """Runs the tile and compares everything; its samples were read once, its result written.
 
-    timed: the memory answers at once, and the cycles have to be golden's within 1 %, or 4 cycles.
+    timed: the memory answers at once, and the cycles have to be golden's, MODEL_CYCLES more or less.
     """
     chosen = tile.run(driver)
     values, wrong = differences(port, chosen, tile.expected)
@@ -91,4 +92,4 @@ def check(
     assert activity.under_way == 0
     if timed:
         cycles, model = counters["cycles"], tile.predicted()
-        assert abs(cycles - model) <= max(0.01 * cycles, 4), f"{cycles} cycles, {model} predicted"
+        assert abs(cycles - model) <= MODEL_CYCLES, f"{cycles} cycles, {model} predicted"

@@ -4,13 +4,22 @@
 import pytest
 
 from hw.config import PRESETS
-from verif.sim import directed_gradient
+from verif.sim import directed_gradient, directed_selection
 from verif.sim.top import SimulatedPort
 
 pytestmark = pytest.mark.verilator
 
+DIRECTED = {
+    f"{engine}.{job.__name__}": job
+    for engine, jobs in (
+        ("selection", directed_selection.DIRECTED),
+        ("gradient", directed_gradient.DIRECTED),
+    )
+    for job in jobs
+}
 
-@pytest.mark.parametrize("directed", directed_gradient.DIRECTED, ids=lambda job: job.__name__)
-def test_gradients(directed, seed):
+
+@pytest.mark.parametrize("name", DIRECTED)
+def test_directed(name, seed):
     with SimulatedPort(PRESETS["tiny"], seed=seed) as port:
-        directed(port)
+        DIRECTED[name](port)
