@@ -76,7 +76,7 @@ def check(
 ) -> None:
     """Runs the tile and compares everything; its samples were read once, its result written.
 
-    timed: the memory answers at once, and the cycles have to be golden's, MODEL_CYCLES more or less.
+    timed: the memory answers at once; cycles have to be golden's, MODEL_CYCLES more or less.
     """
     chosen = tile.run(driver)
     values, wrong = differences(port, chosen, tile.expected)
