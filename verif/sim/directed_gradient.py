@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Directed jobs of the sparse-gradient unit: corners that random jobs hardly ever reach.
+"""Directed gradient jobs of the sparse-gradient unit: corners that random jobs hardly ever reach.
 
 Each function takes a port of the compiled `tiny` accelerator, and raises when something is wrong.
 Most were found as mutants of the netlist that survived 500 rounds of the soak.
@@ -11,7 +11,6 @@ import numpy as np
 
 from golden.arith.lfsr import TAPS, seed_register
 from golden.sgmac import Convolution, Update, layout, run_job
-from golden.sgmac.importance import importance, ranking
 from host.accelerator import MAP, JobFailed, JobRefused
 from host.gradient_backends import first_difference
 from host.gradient_driver import GradientDriver
@@ -19,7 +18,6 @@ from hw.sgmac.registers import GradientPhase
 from rtl_gen.interface import GradientOperation
 from verif.sim.gradient_jobs import TimedDriver
 from verif.sim.top import SimulatedPort
-from verif.vectors.choice_memory import layers
 from verif.vectors.sgmac import convolution, draw
 
 MEMORY = 0x7_0000_0F00
@@ -234,31 +232,6 @@ def full_bias_queue(port: SimulatedPort) -> None:
             exact(driver, convolution(most, 3, (side, side)), (0, 1, 2), images=2)
 
 
-def ranks(port: SimulatedPort) -> None:
-    """Every byte of a row counts; cycles as golden says; the largest layers, and importances."""
-    config = port.config
-    driver = GradientDriver(port, memory=MEMORY, timeout=LIMIT)
-
-    def ranked(weights: np.ndarray, *, depthwise: bool = False) -> None:
-        want = ranking(importance(weights, depthwise=depthwise)).tolist()
-        assert driver.rank(weights, depthwise=depthwise).tolist() == want
-
-    for job in layers(np.random.default_rng(1), config.channels, config.kernel):
-        ranked(job.weights, depthwise=job.depthwise)
-        cycles, model = driver.counters()["cycles"], job.cycles(config.beat_bytes, 0)
-        assert cycles - model in range(1, 4), f"{cycles} cycles, {model} by the model"
-    for outputs in range(1, 2 * config.beat_bytes + 1):
-        for alone in range(outputs):
-            weights = np.zeros((outputs, 5, 1, 1), np.int8)
-            weights[alone, :, 0, 0] = [1, 5, -3, 2, -7]
-            ranked(weights)
-    ranked(np.random.default_rng(1).integers(-128, 128, (1 << 15, 16, 1, 1), np.int8))
-    for outputs, kernel in ((29127, 3), (65535, 2)):  # sums up to 2^32 - 2^14 and - 2^16
-        weights = np.full((outputs, 2, kernel, kernel), -127, np.int8)
-        weights[:, 0] = -128
-        ranked(weights)
-
-
 def ends(port: SimulatedPort) -> None:
     """From its order on a job takes the same time whenever it comes; what is aborted ends with the
     memory's last answer; a list is judged a word a cycle."""
@@ -311,6 +284,5 @@ DIRECTED = (
     scales,
     random_bits,
     full_bias_queue,
-    ranks,
     ends,
 )

@@ -4,16 +4,17 @@
 import pytest
 
 from hw.config import PRESETS
-from verif.sim import directed_gradient, directed_selection
+from verif.sim import directed_gradient, directed_ranking, directed_selection
 from verif.sim.top import SimulatedPort
 
 pytestmark = pytest.mark.verilator
 
 DIRECTED = {
-    f"{engine}.{job.__name__}": job
-    for engine, jobs in (
+    f"{kind}.{job.__name__}": job
+    for kind, jobs in (
         ("selection", directed_selection.DIRECTED),
         ("gradient", directed_gradient.DIRECTED),
+        ("ranking", directed_ranking.DIRECTED),
     )
     for job in jobs
 }
