@@ -4,7 +4,7 @@
 import pytest
 
 from hw.config import PRESETS
-from verif.sim import directed_gradient, directed_ranking, directed_selection
+from verif.sim import directed_counters, directed_gradient, directed_ranking, directed_selection
 from verif.sim.top import SimulatedPort
 
 pytestmark = pytest.mark.verilator
@@ -13,6 +13,7 @@ DIRECTED = {
     f"{kind}.{job.__name__}": job
     for kind, jobs in (
         ("selection", directed_selection.DIRECTED),
+        ("counters", directed_counters.DIRECTED),
         ("gradient", directed_gradient.DIRECTED),
         ("ranking", directed_ranking.DIRECTED),
     )
