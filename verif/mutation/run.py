@@ -7,7 +7,7 @@ import numpy as np
 
 from host.accelerator import DriverError
 from hw.config import Configuration
-from verif.sim import directed_counters, directed_gradient, directed_ranking, directed_selection
+from verif.sim.directed import DIRECTED
 from verif.sim.gradient_jobs import TimedDriver
 from verif.sim.register_bits import check_registers
 from verif.sim.simulator import SimulationError
@@ -60,6 +60,5 @@ def _further(port: SimulatedPort, config: Configuration, engine: str) -> None:
             x, error = draw(rng, images, sizes)
             driver.run_job(x, error, np.array(channels), sizes, draw_update(rng, sizes, "nearest"))
         driver.check_cycles(config)
-    for kind in (directed_gradient, directed_ranking, directed_selection, directed_counters):
-        for job in kind.DIRECTED:
-            job(port)
+    for job in DIRECTED.values():
+        job(port)

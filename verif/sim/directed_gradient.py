@@ -11,11 +11,10 @@ import numpy as np
 
 from golden.arith.lfsr import TAPS, seed_register
 from golden.sgmac import Convolution, Update, layout, run_job
-from host.accelerator import MAP, JobFailed, JobRefused
+from host.accelerator import MAP, JobFailed
 from host.gradient_backends import first_difference
 from host.gradient_driver import GradientDriver
 from hw.sgmac.registers import GradientPhase
-from rtl_gen.interface import GradientOperation
 from verif.sim.gradient_jobs import TimedDriver
 from verif.sim.top import SimulatedPort
 from verif.vectors.sgmac import convolution, draw
@@ -116,34 +115,6 @@ def wide_lines(port: SimulatedPort) -> None:
         ),
     ):
         exact(driver, sizes, (0,))
-
-
-def refused_sides(port: SimulatedPort) -> None:
-    """An error map one window too small, or four, on one side; a map of x with one side of each
-    size just above a power of two."""
-    driver = GradientDriver(port, memory=MEMORY, timeout=LIMIT)
-    exact(driver, convolution(1, 1, (1, 1)), (0,))
-
-    def refused(reason: str, x: tuple[int, int], error: tuple[int, int]) -> None:
-        try:
-            driver._order(
-                input_size={"height": x[0], "width": x[1]},
-                error_size={"height": error[0], "width": error[1]},
-                mode={"operation": GradientOperation.GRADIENT},
-            )
-        except JobRefused as refusal:
-            assert refusal.reason == reason, f"{x}, {error}: refused because of {refusal.reason}"
-        else:
-            raise AssertionError(f"a map of {x} with errors of {error} was not refused")
-
-    for side in range(2, 13):
-        for missing in {1, min(4, side - 1)}:
-            refused("error_size", (side, 1), (side - missing, 1))
-            refused("error_size", (1, side), (1, side - missing))
-            refused("error_size", (5, 5), (5, 5 - min(missing, 4)))
-    for bit in range(port.config.plane.bit_length(), 16):
-        refused("input_size", (1, 1 << bit | 1), (1, 1))
-        refused("input_size", (1 << bit | 1, 1), (1, 1))
 
 
 def phases(port: SimulatedPort) -> None:
@@ -279,7 +250,6 @@ DIRECTED = (
     outputs_in_blocks,
     counters_of_work,
     wide_lines,
-    refused_sides,
     phases,
     scales,
     random_bits,

@@ -15,7 +15,8 @@ from verif.records import record
 from verif.sim.prediction import predicted_cycles
 from verif.sim.top import SimulatedPort
 
-MODEL_CYCLES = 8
+MODEL_CYCLES, MODEL_SHARE = 8, 10_000
+"""Cycles of a job are golden's, so many more or less, or one in so many."""
 COMPARED = ("neighbours", "weights", "status", "code", "coordinates")
 
 
@@ -76,7 +77,7 @@ def check(
 ) -> None:
     """Runs the tile and compares everything; its samples were read once, its result written.
 
-    timed: the memory answers at once; cycles have to be golden's, MODEL_CYCLES more or less.
+    timed: the memory answers at once; cycles have to be golden's, but for MODEL_CYCLES.
     """
     chosen = tile.run(driver)
     values, wrong = differences(port, chosen, tile.expected)
@@ -92,4 +93,5 @@ def check(
     assert activity.under_way == 0
     if timed:
         cycles, model = counters["cycles"], tile.predicted()
-        assert abs(cycles - model) <= MODEL_CYCLES, f"{cycles} cycles, {model} predicted"
+        allowed = max(MODEL_CYCLES, cycles // MODEL_SHARE)
+        assert abs(cycles - model) <= allowed, f"{cycles} cycles, {model} predicted"
