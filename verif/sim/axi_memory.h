@@ -148,9 +148,10 @@ class AxiMemory {
   private:
     struct Burst {
         uint64_t address, beats, from, size, type, id;
+        uint64_t attributes;  // lock, cache, prot, qos
         bool operator==(const Burst& other) const {
             return address == other.address && beats == other.beats && size == other.size &&
-                   type == other.type && id == other.id;
+                   type == other.type && id == other.id && attributes == other.attributes;
         }
     };
     struct Data {
@@ -249,12 +250,19 @@ class AxiMemory {
         return false;
     }
 
+    static uint64_t attributes(uint64_t lock, uint64_t cache, uint64_t prot, uint64_t qos) {
+        return lock << 11 | cache << 7 | prot << 4 | qos;
+    }
+    // no lock; normal memory, bufferable; unprivileged, secure, data; no quality of service
+    static uint64_t agreed() { return attributes(0, 3, 0, 0); }
+
     void check(const std::string& name, const Burst& burst, bool read) {
         const uint64_t bytes = burst.beats * BEAT;
         const std::string where = name + " of " + std::to_string(burst.beats) + " beats at " + hex(burst.address);
         if (burst.address % BEAT) broken(where + " is not aligned");
         if (burst.address / PAGE != (burst.address + bytes - 1) / PAGE) broken(where + " crosses 4 KiB");
-        if (burst.type != 1 || (1ULL << burst.size) != BEAT || burst.id >= MASTERS) {
+        if (burst.type != 1 || (1ULL << burst.size) != BEAT || burst.id >= MASTERS ||
+            burst.attributes != agreed()) {
             return broken(where + " is not of the kind that was agreed");
         }
         const Watch& watch = watches_[burst.id];
@@ -269,7 +277,9 @@ class AxiMemory {
 
     void observe_read_address(uint64_t cycle) {
         const Burst now{top_.memory___05Faraddr, top_.memory___05Farlen + 1ULL, cycle + 1 + latency_,
-                        top_.memory___05Farsize, top_.memory___05Farburst, top_.memory___05Farid};
+                        top_.memory___05Farsize, top_.memory___05Farburst, top_.memory___05Farid,
+                        attributes(top_.memory___05Farlock, top_.memory___05Farcache,
+                                   top_.memory___05Farprot, top_.memory___05Farqos)};
         if (!top_.memory___05Farvalid) return broken("arvalid fell before arready");
         if (ar_held_ && !(now == ar_)) broken("the read address changed while it waited");
         if (!ar_held_) check("read", now, true);
@@ -284,7 +294,9 @@ class AxiMemory {
 
     void observe_write_address() {
         const Burst now{top_.memory___05Fawaddr, top_.memory___05Fawlen + 1ULL, 0,
-                        top_.memory___05Fawsize, top_.memory___05Fawburst, top_.memory___05Fawid};
+                        top_.memory___05Fawsize, top_.memory___05Fawburst, top_.memory___05Fawid,
+                        attributes(top_.memory___05Fawlock, top_.memory___05Fawcache,
+                                   top_.memory___05Fawprot, top_.memory___05Fawqos)};
         if (!top_.memory___05Fawvalid) return broken("awvalid fell before awready");
         if (aw_held_ && !(now == aw_)) broken("the write address changed while it waited");
         if (!aw_held_) check("write", now, false);

@@ -26,18 +26,22 @@ def check_tile(port: SimulatedPort, tile: Tile, *, timed: bool = False) -> dict[
     return driver.counters()
 
 
-def run_job(port: SimulatedPort, tile: Tile, result: int, **rest) -> Driver:
-    """The tile's job with its result elsewhere; the driver that ran it."""
-    driver = Driver(port, memory=MEMORY, timeout=LIMIT)
-    job: Job = job_for(
+def job_of(tile: Tile, result: int, **rest) -> Job:
+    """The tile's job with its result there."""
+    return job_for(
         *(tile.parameters, tile.table, *tile.samples.shape, tile.budget),
         sample_address=MEMORY,
         result_address=result,
         **rest,
     )
+
+
+def run_job(port: SimulatedPort, tile: Tile, result: int, **rest) -> Driver:
+    """The driver that ran it."""
+    driver = Driver(port, memory=MEMORY, timeout=LIMIT)
     driver.load(tile.table)
     port.write_memory(MEMORY, tile.samples.tobytes())
-    driver.run(job)
+    driver.run(job_of(tile, result, **rest))
     return driver
 
 
@@ -70,7 +74,8 @@ def late_extent(port: SimulatedPort) -> None:
 
 def strong_pulls(port: SimulatedPort) -> None:
     """The largest learning rates and exaggeration, which bring the lowest bits of a pull to the
-    map, where the usual schedule rounds them away; and similarities that add up to 2^14 exactly."""
+    map, where the usual schedule rounds them away. In the last three similarities add up to 2^14
+    exactly, and a repulsion is just below a tie, in x and in y."""
     for seed, n, iterations, rate, momentum, exaggeration in (
         (1, 32, 100, 255, 0, 15),
         (3, 32, 100, 255, 8, 15),
@@ -78,6 +83,8 @@ def strong_pulls(port: SimulatedPort) -> None:
         (3, 9, 300, 255, 4, 15),
         (6, 32, 60, 64, 8, 15),
         (29, 4, 4, 12, 12, 4),
+        (4, 5, 1023, 255, 15, 15),
+        (2, 5, 1023, 255, 15, 15),
     ):
         tile = random_tile(seed, n, 8, 1, rule="curve", iterations=iterations)
         schedule = Schedule(
@@ -116,21 +123,57 @@ def mirrored_grids(port: SimulatedPort) -> None:
             check_tile(port, Tile(seed, samples, budget, rule="grid", iterations=0))
 
 
-def tight_weights(port: SimulatedPort) -> None:
-    """Rows with a weight so near to a tie that the last bit of their sum decides how it is rounded:
-    about one row in a thousand, found with golden."""
+def near_ties(port: SimulatedPort) -> None:
+    """Rows, found with golden, with a weight so near to a tie that the last bit of their sum
+    decides how it is rounded, one in a thousand; or with an entropy so near to the target that the
+    last bits of the moment decide between two codes."""
     for seed, perplexity in (
-        (46, 2),
-        (57, 4),
-        (65, 4),
-        (80, 2),
-        (87, 6),
-        (99, 4),
-        (115, 2),
-        (123, 6),
+        *((46, 2), (57, 4), (65, 4), (80, 2), (87, 6), (99, 4), (115, 2)),
+        *((4, 8), (30, 8), (51, 8), (68, 2), (84, 8), (161, 4), (189, 2)),
     ):
         samples = np.random.default_rng(seed).integers(0, 256, (32, 8)).astype(np.uint8)
         check_tile(port, Tile(seed, samples, 1, rule="curve", iterations=0, perplexity=perplexity))
 
 
-DIRECTED = (phase_bits, late_extent, strong_pulls, mirrored_grids, tight_weights)
+def fine_grids(port: SimulatedPort) -> None:
+    """Grids of 17 to 35 cells a side, of samples around few places, so that many cells are equally
+    full and those of the lowest numbers are left out: all bits of a cell's number count."""
+    for seed, budget in ((15, 11), (44, 10), (53, 9), (73, 27), (86, 9), (128, 16), (161, 14)):
+        rng = np.random.default_rng(seed)
+        places = rng.integers(0, 256, (int(rng.integers(2, 6)), 8))
+        n, noise = int(rng.integers(12, 33)), int(rng.integers(2, 20))
+        samples = places[rng.integers(0, len(places), n)]
+        samples = np.clip(samples + rng.integers(-noise, noise + 1, (n, 8)), 0, 255)
+        tile = Tile(seed, samples.astype(np.uint8), budget, rule="grid", iterations=0)
+        check_tile(port, tile)
+
+
+def resets(port: SimulatedPort) -> None:
+    """A reset at many times of a job; the next job finds nothing of it."""
+    port.set_memory()
+    for rule, budget, cycles in (
+        ("curve", 3, range(20, 1600, 13)),  # until behind the second block of calibrate
+        ("medoid", 5, range(1600, 4000, 150)),
+        ("grid", 5, range(1600, 6000, 250)),
+    ):
+        tile = random_tile(7, 9, 8, budget, rule=rule, iterations=1)
+        check_tile(port, tile)
+        job = job_of(tile, MEMORY + PAGE)
+        for after in cycles:
+            driver = Driver(port, memory=MEMORY, timeout=LIMIT)
+            driver.load(tile.table)
+            driver.start(job)
+            port.step(after)
+            port.reset()
+            check_tile(port, tile)
+
+
+DIRECTED = (
+    phase_bits,
+    late_extent,
+    strong_pulls,
+    mirrored_grids,
+    near_ties,
+    fine_grids,
+    resets,
+)
