@@ -9,7 +9,7 @@ import yaml
 FILE = Path(__file__).with_name("argued.yaml")
 KINDS = {
     "same": "no port of the accelerator ever shows it",
-    "cycles": "only cycles that no document promises differ",
+    "unpromised": "only what no document promises differs",
 }
 
 

@@ -36,6 +36,7 @@ def cycles(port: SimulatedPort) -> None:
             (32, 64, 20, 0, 0.0),
             (31, 33, 7, 4, 0.25),
             (32, 64, 1, 1, 0.5),
+            *((n, 8, n // 2, 0, 0.5) for n in (12, 13, 14, 15, 28)),
         ):
             asked = {"rule": rule, "iterations": iterations, "drop": drop}
             check_tile(port, random_tile(1, n, dimensions, budget, **asked), timed=True)
@@ -57,6 +58,7 @@ def counters_of_stages(port: SimulatedPort) -> None:
 
 def split_results(port: SimulatedPort) -> None:
     """Results across a page, so in two bursts, to memories that let their addresses wait."""
+    driver = Driver(port, memory=MEMORY, timeout=LIMIT)
     page = MEMORY // PAGE * PAGE + 2 * PAGE
     for seed in (1, 2, 3):
         for stall in (0.5, 0.8):
@@ -65,7 +67,7 @@ def split_results(port: SimulatedPort) -> None:
                 budget, result = 2 * beats - seed % 2, page - 8 * before
                 tile = random_tile(1, 32, 8, budget, rule="curve", iterations=0)
                 port.write_memory(result, bytes(4 * budget))
-                driver = run_job(port, tile, result)
+                run_job(driver, tile, result)
                 got = np.frombuffer(port.read_memory(result, 4 * budget), "<u4")
                 assert (got == tile.expected.chosen).all(), "other samples in memory"
                 assert driver.counters()["write_bursts"] == port.activity().write_bursts == 2

@@ -36,13 +36,10 @@ def job_of(tile: Tile, result: int, **rest) -> Job:
     )
 
 
-def run_job(port: SimulatedPort, tile: Tile, result: int, **rest) -> Driver:
-    """The driver that ran it."""
-    driver = Driver(port, memory=MEMORY, timeout=LIMIT)
+def run_job(driver: Driver, tile: Tile, result: int, **rest) -> None:
     driver.load(tile.table)
-    port.write_memory(MEMORY, tile.samples.tobytes())
+    driver.port.write_memory(MEMORY, tile.samples.tobytes())
     driver.run(job_of(tile, result, **rest))
-    return driver
 
 
 def phase_bits(port: SimulatedPort) -> None:
@@ -76,6 +73,7 @@ def strong_pulls(port: SimulatedPort) -> None:
     """The largest learning rates and exaggeration, which bring the lowest bits of a pull to the
     map, where the usual schedule rounds them away. In the last three similarities add up to 2^14
     exactly, and a repulsion is just below a tie, in x and in y."""
+    driver = Driver(port, memory=MEMORY, timeout=LIMIT)
     for seed, n, iterations, rate, momentum, exaggeration in (
         (1, 32, 100, 255, 0, 15),
         (3, 32, 100, 255, 8, 15),
@@ -94,7 +92,7 @@ def strong_pulls(port: SimulatedPort) -> None:
             early_momentum=momentum,
             momentum=momentum,
         )
-        run_job(port, tile, MEMORY + PAGE, schedule=schedule)
+        run_job(driver, tile, MEMORY + PAGE, schedule=schedule)
         known = tile.expected
         register = seed_register(seed)
         want = embed(known.features, known.neighbours, known.weights, register, schedule)

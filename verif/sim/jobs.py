@@ -15,7 +15,7 @@ from verif.records import record
 from verif.sim.prediction import predicted_cycles
 from verif.sim.top import SimulatedPort
 
-MODEL_CYCLES, MODEL_SHARE = 8, 10_000
+MODEL_CYCLES, MODEL_SHARE = 4, 10_000
 """Cycles of a job are golden's, so many more or less, or one in so many."""
 COMPARED = ("neighbours", "weights", "status", "code", "coordinates")
 
