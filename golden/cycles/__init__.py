@@ -22,7 +22,7 @@ from golden.cycles.embed import (
     iteration_cycles,
     repulsion_cycles,
 )
-from golden.cycles.job import job_cycles, read_cycles, sums_cycles
+from golden.cycles.job import job_cycles, phase_cycles, read_cycles, sums_cycles
 from golden.cycles.sample import candidate_count, occupied_cells, sample_cycles
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "job_cycles",
     "lane_latency",
     "occupied_cells",
+    "phase_cycles",
     "read_cycles",
     "repulsion_cycles",
     "sample_cycles",

@@ -2,6 +2,7 @@
 """The read phase, and a whole job."""
 
 from math import ceil, log2
+from typing import Any
 
 from golden.cycles.affinity import affinity_cycles
 from golden.cycles.embed import attraction_cycles, iteration_cycles
@@ -38,7 +39,7 @@ def read_cycles(
     return moved + clear + raw_lanes.bit_length() + 18
 
 
-def job_cycles(
+def phase_cycles(
     n: int,
     dimensions: int,
     k: int,
@@ -58,17 +59,11 @@ def job_cycles(
     most_features: int,
     most_neighbours: int,
     cells: int = 0,
-    latency: int = 0,
-) -> int:
-    """A whole job, as the register count_cycles has it, when no channel of the bus pauses.
+) -> dict[str, int]:
+    """The phases of a job, by name: reduce, affinity (distance and calibrate overlap in it), embed
+    (the descent, or the attraction alone) and sample, when no channel of the bus pauses.
 
-    The phases follow one another: reduce, affinity (distance and calibrate overlap in it), the
-    descent, and sample. The start of the map is ready long before the affinities, and the
-    coordinates leave while sample takes them in.
-
-    Symbols as of the functions above. lanes: of calibrate. cells: for the grid rule only. latency:
-    of the memory, cycles; as long as several reads outstanding hide it, it counts once for the
-    first read and once for the answer to the last write.
+    Symbols as of the functions above. lanes: of calibrate. cells: for the grid rule only.
     """
     read = read_cycles(
         n,
@@ -103,4 +98,17 @@ def job_cycles(
         budget=budget,
         cells=cells,
     )
-    return read + affinity + descent + chosen + 13 + 2 * latency
+    return {"reduce": read, "affinity": affinity, "embed": descent, "sample": chosen}
+
+
+def job_cycles(*job: Any, latency: int = 0, **sizes: Any) -> int:
+    """A whole job, as the register count_cycles has it, when no channel of the bus pauses.
+
+    The phases follow one another. The start of the map is ready long before the affinities, and the
+    coordinates leave while sample takes them in.
+
+    job, sizes: as of phase_cycles. latency: of the memory, cycles; as long as several reads
+    outstanding hide it, it counts once for the first read and once for the answer to the last
+    write.
+    """
+    return sum(phase_cycles(*job, **sizes).values()) + 13 + 2 * latency

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mutants of the hardware that no test can tell, and why: argued.yaml, found by reading."""
 
-from functools import cache
 from pathlib import Path
 
 import yaml
@@ -13,11 +12,6 @@ KINDS = {
 }
 
 
-@cache
-def _entries() -> tuple[dict[str, str], ...]:
-    return tuple(yaml.safe_load(FILE.read_text(encoding="utf-8")))
-
-
 def argued(engine: str) -> dict[str, str]:
     """By mode, module, cell and port of the mutant: kind and reason. ValueError for a kind that
     is none, or a mutant that is named twice.
@@ -25,7 +19,7 @@ def argued(engine: str) -> dict[str, str]:
     Cells have the numbers that Amaranth and Yosys give, so a module that changes loses its entries.
     """
     found: dict[str, str] = {}
-    for entry in _entries():
+    for entry in yaml.safe_load(FILE.read_text(encoding="utf-8")):
         if entry["kind"] not in KINDS:
             raise ValueError(f"{FILE.name}: there is no kind {entry['kind']!r}")
         if entry["engine"] != engine:

@@ -7,16 +7,12 @@ Most were found as mutants of the netlist that survived 500 rounds of the soak.
 
 import numpy as np
 
-from golden.cycles.affinity import affinity_cycles
-from golden.cycles.embed import attraction_cycles, iteration_cycles
-from golden.cycles.sample import candidate_count, occupied_cells, sample_cycles
-from golden.desne.sample import RULES, candidates
+from golden.desne.sample import RULES
 from host.accelerator import MAP, PAGE
 from host.driver import Driver
-from hw.desne.beta_search import default_lanes
 from hw.registers import COUNTED
 from verif.sim.directed_selection import LIMIT, MEMORY, check_tile, run_job
-from verif.sim.jobs import Tile, random_tile
+from verif.sim.jobs import random_tile
 from verif.sim.top import SimulatedPort
 
 STAGE_CYCLES = 16
@@ -85,8 +81,9 @@ def work_of_stages(port: SimulatedPort) -> None:
     ):
         asked = {"rule": rule, "iterations": iterations, "drop": drop}
         tile = random_tile(3, n, dimensions, budget, **asked)
-        got, model = check_tile(port, tile), _model(port, tile)
-        for stage, cycles in model.items():
+        got, model = check_tile(port, tile), tile.predicted_phases()
+        for stage, phase in (("calibrate", "affinity"), ("embed", "embed"), ("sample", "sample")):
+            cycles = model[phase]
             work = got[f"{stage}_busy"] - got[f"{stage}_stalled"]
             assert abs(work - cycles) <= STAGE_CYCLES, f"{stage}: {work}, {cycles} by the model"
         stages = ("reduce", "calibrate", "embed", "sample")
@@ -103,39 +100,6 @@ def work_of_stages(port: SimulatedPort) -> None:
         at_once = at_once or got
         assert got == at_once, f"memory {late} cycles late: {got}, at once: {at_once}"
     port.set_memory()
-
-
-def _model(port: SimulatedPort, tile: Tile) -> dict[str, int]:
-    """Cycles of work by stage, golden's."""
-    config, parameters, known = port.config, tile.parameters, tile.expected
-    n, budget, quarters = len(tile.samples), tile.budget, round(4 * parameters.drop)
-    k, beats = min(config.neighbours, n - 1), -(-tile.table.features // config.lanes)
-    left = candidates(known.neighbours, budget, quarters)
-    embedding = attraction_cycles(n, k) + 1
-    if parameters.iterations:
-        embedding = parameters.iterations * iteration_cycles(n, k, config.points, config.samples)
-    return {
-        "sample": sample_cycles(
-            n,
-            candidate_count(n, budget, quarters),
-            parameters.rule,
-            beats=beats,
-            byte_lanes=config.lanes,
-            most_samples=config.samples,
-            most_features=config.features,
-            budget=budget,
-            cells=occupied_cells(known.coordinates[left], budget),
-        ),
-        "calibrate": affinity_cycles(
-            *(n, k, config.rows),
-            beats=beats,
-            byte_lanes=config.lanes,
-            lanes=default_lanes(config.rows),
-            distance_width=config.distance_width,
-            most_neighbours=config.neighbours,
-        ),
-        "embed": embedding,
-    }
 
 
 def beats_of_distance(port: SimulatedPort) -> None:

@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from golden.arith.lfsr import TAPS, seed_register
+from golden.arith.lfsr import lfsr_advance, seed_register
 from golden.sgmac import Convolution, Update, layout, run_job
 from host.accelerator import MAP, JobFailed
 from host.gradient_backends import first_difference
@@ -168,9 +168,8 @@ def random_bits(port: SimulatedPort) -> None:
             state = first
             for r in range(len(row)):
                 row[r] = (1 << 32) - (state ^ 1 << 31) - (o + r & 1) & 0xFFFF_FFFF
-                state = _next(state)
-            for _ in range(1 << 16):
-                first = _next(first)
+                state = lfsr_advance(state, 1)
+            first = lfsr_advance(first, 1 << 16)
         driver.gradients = edge.view(np.int32).reshape(shape)
         weights = np.random.default_rng(seed).integers(-100, 100, shape, np.int8)
         update = Update(
@@ -185,10 +184,6 @@ def random_bits(port: SimulatedPort) -> None:
         want, saturated = update.apply(driver.gradients, channels, sizes.depthwise)
         assert got.saturated == saturated
         assert got.weights is not None and (got.weights == want).all()
-
-
-def _next(state: int) -> int:
-    return state >> 1 ^ (TAPS if state & 1 else 0)
 
 
 def full_bias_queue(port: SimulatedPort) -> None:

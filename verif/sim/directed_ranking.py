@@ -10,11 +10,9 @@ import numpy as np
 from golden.sgmac import layout
 from golden.sgmac.importance import importance, ranking
 from host.gradient_driver import GradientDriver
+from verif.sim.directed_gradient import LIMIT, MEMORY
 from verif.sim.top import SimulatedPort
 from verif.vectors.choice_memory import layers
-
-MEMORY = 0x7_0000_0F00
-LIMIT = 400_000
 
 
 def _ranked(driver: GradientDriver, weights: np.ndarray, *, depthwise: bool = False) -> list[int]:

@@ -11,7 +11,6 @@ from golden.arith.lfsr import lfsr_bits, seed_register
 from golden.desne.embed import Schedule, embed
 from host.accelerator import PAGE
 from host.driver import Driver
-from host.job import Job, job_for
 from verif.sim.jobs import Tile, check, random_tile
 from verif.sim.top import SimulatedPort
 
@@ -26,20 +25,10 @@ def check_tile(port: SimulatedPort, tile: Tile, *, timed: bool = False) -> dict[
     return driver.counters()
 
 
-def job_of(tile: Tile, result: int, **rest) -> Job:
-    """The tile's job with its result there."""
-    return job_for(
-        *(tile.parameters, tile.table, *tile.samples.shape, tile.budget),
-        sample_address=MEMORY,
-        result_address=result,
-        **rest,
-    )
-
-
 def run_job(driver: Driver, tile: Tile, result: int, **rest) -> None:
     driver.load(tile.table)
     driver.port.write_memory(MEMORY, tile.samples.tobytes())
-    driver.run(job_of(tile, result, **rest))
+    driver.run(tile.job(MEMORY, result, **rest))
 
 
 def phase_bits(port: SimulatedPort) -> None:
@@ -156,7 +145,7 @@ def resets(port: SimulatedPort) -> None:
     ):
         tile = random_tile(7, 9, 8, budget, rule=rule, iterations=1)
         check_tile(port, tile)
-        job = job_of(tile, MEMORY + PAGE)
+        job = tile.job(MEMORY, MEMORY + PAGE)
         for after in cycles:
             driver = Driver(port, memory=MEMORY, timeout=LIMIT)
             driver.load(tile.table)

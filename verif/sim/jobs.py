@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from golden.desne import Parameters, TileResult, run_tile
 from golden.desne.reduce import ReduceTable, make_table
 from host.driver import Driver
+from host.job import Job, job_for
 from hw.config import PRESETS, Configuration
 from verif.coverage import observers
 from verif.records import record
-from verif.sim.prediction import predicted_cycles
+from verif.sim.prediction import predicted_cycles, predicted_phases
 from verif.sim.top import SimulatedPort
 
 MODEL_CYCLES, MODEL_SHARE = 4, 10_000
@@ -50,8 +51,25 @@ class Tile:
 
     def predicted(self, latency: int = 0) -> int:
         """Cycles by golden's model."""
-        asked = (self.table, self.parameters, self.budget, self.expected)
-        return predicted_cycles(self.config, self.samples.shape[1], *asked, latency)
+        return predicted_cycles(*self._asked, latency)
+
+    def predicted_phases(self) -> dict[str, int]:
+        """The same, phase by phase."""
+        return predicted_phases(*self._asked)
+
+    @property
+    def _asked(self):
+        given = (self.table, self.parameters, self.budget, self.expected)
+        return self.config, self.samples.shape[1], *given
+
+    def job(self, sample_address: int, result_address: int, **rest) -> Job:
+        """Of the driver; rest: as of host.job.job_for."""
+        return job_for(
+            *(self.parameters, self.table, *self.samples.shape, self.budget),
+            sample_address=sample_address,
+            result_address=result_address,
+            **rest,
+        )
 
     def run(self, driver: Driver) -> NDArray[np.int64]:
         return driver.select(self.samples, self.table, self.parameters, self.budget)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What golden's cycle model says of a job on a configuration of the hardware."""
 
-from golden.cycles import job_cycles, occupied_cells
+from typing import Any
+
+from golden.cycles import job_cycles, occupied_cells, phase_cycles
 from golden.desne import Parameters, TileResult
 from golden.desne.reduce import ReduceTable
 from golden.desne.sample import candidates
@@ -23,27 +25,54 @@ def predicted_cycles(
     dimensions: bytes of a sample. expected: golden's answer; the grid rule's time depends on the
     map. latency: of the memory, cycles.
     """
+    job, sizes = _symbols(config, dimensions, table, parameters, budget, expected)
+    return job_cycles(*job, **sizes, latency=latency)
+
+
+def predicted_phases(
+    config: Configuration,
+    dimensions: int,
+    table: ReduceTable,
+    parameters: Parameters,
+    budget: int,
+    expected: TileResult,
+) -> dict[str, int]:
+    """The same, phase by phase, as golden.cycles.phase_cycles has them."""
+    job, sizes = _symbols(config, dimensions, table, parameters, budget, expected)
+    return phase_cycles(*job, **sizes)
+
+
+def _symbols(
+    config: Configuration,
+    dimensions: int,
+    table: ReduceTable,
+    parameters: Parameters,
+    budget: int,
+    expected: TileResult,
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What golden's model is told of the job, and of the configuration."""
     n = len(expected.coordinates)
     quarters = round(4 * parameters.drop)
     left = candidates(expected.neighbours, budget, quarters)
-    return job_cycles(
+    job = (
         n,
         dimensions,
         min(parameters.neighbours, n - 1),
         budget,
         parameters.iterations,
         parameters.rule,
-        drop_quarters=quarters,
-        beats=-(-table.features // config.lanes),
-        rows=config.rows,
-        byte_lanes=config.lanes,
-        lanes=default_lanes(config.rows),
-        points=config.points,
-        data_width=config.data_width,
-        distance_width=config.distance_width,
-        most_samples=config.samples,
-        most_features=config.features,
-        most_neighbours=config.neighbours,
-        cells=occupied_cells(expected.coordinates[left], budget),
-        latency=latency,
     )
+    return job, {
+        "drop_quarters": quarters,
+        "beats": -(-table.features // config.lanes),
+        "rows": config.rows,
+        "byte_lanes": config.lanes,
+        "lanes": default_lanes(config.rows),
+        "points": config.points,
+        "data_width": config.data_width,
+        "distance_width": config.distance_width,
+        "most_samples": config.samples,
+        "most_features": config.features,
+        "most_neighbours": config.neighbours,
+        "cells": occupied_cells(expected.coordinates[left], budget),
+    }

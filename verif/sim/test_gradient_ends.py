@@ -66,11 +66,14 @@ def test_an_end_in_each_phase(phase, how, seed, monkeypatch):
     assert not first_difference(got, run_job(*job))
 
 
-def wait_for(port, register) -> int:
-    """Until the engine with this status, just started, is done; returns the phase the selection was
-    seen in."""
+def started(port, register) -> None:
+    """The engine with this status was just started, and tells of the new job."""
     state = register.decode(port.read(register.offset))
     assert state["busy"] and not state["done"], f"{register.name} tells of the job before"
+
+
+def wait_for(port, register) -> int:
+    """Until the engine with this status is done; the phase the selection was seen in."""
     for _ in range(READS):
         phase = STATUS.decode(port.read(STATUS.offset))["phase"]
         if not register.decode(port.read(register.offset))["busy"]:
@@ -95,10 +98,10 @@ def test_a_window_is_written_while_a_selection_writes_its_result(seed):
         for address, indices in results.items():
             port.write_memory(address, bytes(4 * len(indices)))
         driver.start_order()  # the registers still hold both jobs
-        at_once = STATUS.decode(port.read(STATUS.offset))
-        assert at_once["busy"] and not at_once["done"], "this is the job before"
+        started(port, STATUS)
         port.step(writing - head_start)
         unit.start_order()
+        started(port, GRADIENT_STATUS)
         assert wait_for(port, GRADIENT_STATUS) == Phase.WRITE
         wait_for(port, STATUS)
         for address, indices in results.items():

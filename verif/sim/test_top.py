@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from host.accelerator import JobFailed, JobRefused, JobTimeout
+from host.accelerator import PAGE, JobFailed, JobRefused, JobTimeout
 from host.driver import Driver
 from host.job import Job, job_for, register_writes
 from hw.bus.signature import Response
@@ -169,7 +169,7 @@ def test_refused_jobs_touch_no_memory(driver, port, seed, request):
 def test_a_start_while_busy_disturbs_nothing(driver, port, seed):
     tile = random_tile(seed, 32, 64, budget=8, iterations=5)
     expected = tile.expected
-    job = job_of(tile)
+    job = tile.job(MEMORY, MEMORY + PAGE)
     driver.load(tile.table)
     port.write_memory(MEMORY, tile.samples.tobytes())
     driver.start(job)
@@ -190,12 +190,6 @@ def test_a_start_while_busy_disturbs_nothing(driver, port, seed):
     assert differences(port, chosen, expected)[1] == 0
 
 
-def job_of(tile: Tile) -> Job:
-    """The tile's job, samples at MEMORY and the result in the next page."""
-    places = {"sample_address": MEMORY, "result_address": MEMORY + 0x1000}
-    return job_for(tile.parameters, tile.table, *tile.samples.shape, tile.budget, **places)
-
-
 def cut_short(driver: Driver, port: SimulatedPort, job: Job, how: str) -> Driver:
     """Ends the job by an abort or a reset; returns the driver for the next one."""
     if how == "abort":
@@ -213,7 +207,7 @@ def test_an_end_at_any_time(driver, port, how, seed, request):
     tile = random_tile(seed, 20, 64, budget=7, iterations=3)
     check(driver, port, tile, request.node.name)
     total = driver.counters()["cycles"]
-    job = job_of(tile)
+    job = tile.job(MEMORY, MEMORY + PAGE)
     for after in [0, 3, 40, *range(150, total, total // 8), total - 40, total - 10]:
         driver.start(job)
         port.step(after)
@@ -230,7 +224,7 @@ def test_an_end_at_any_time(driver, port, how, seed, request):
 def test_an_end_while_the_result_is_written(driver, port, how, seed, request):
     """A memory that answers late holds the phase, so that a read of the status finds it."""
     tile = random_tile(seed, 20, 64, budget=7, iterations=1)
-    job = job_of(tile)
+    job = tile.job(MEMORY, MEMORY + PAGE)
     status = port.map["status"]
     driver.load(tile.table)
     port.write_memory(MEMORY, tile.samples.tobytes())
