@@ -8,6 +8,9 @@ from golden.cycles.affinity import affinity_cycles
 from golden.cycles.embed import attraction_cycles, iteration_cycles
 from golden.cycles.sample import candidate_count, sample_cycles
 
+FIRST_BEAT = 13
+"""From the start of a job to the first beat of samples, from a memory that answers at once."""
+
 
 def sums_cycles(features: int, raw_lanes: int, most_features: int) -> int:
     """Reading the sums of a sample: a memory of 16 words or more gives one of them a cycle."""
@@ -27,16 +30,18 @@ def read_cycles(
     """From the start of a job to its last reduced sample, from a memory that answers at once.
 
     dimensions: D. beats: of a reduced sample. byte_lanes: W. data_width: of the memory port, bits.
-    most_features: F of the generator. What counts is the slowest of the memory port, the beats in
-    and the sums out; the other end of the pipeline comes on top.
+    most_features: F of the generator. What counts is the slower of the beats in (the memory port is
+    never slower than these) and the sums out, with the other for the one sample that it has alone;
+    where both take the same time, every other sample waits a cycle for its sums to be free. The
+    first beat comes when the sums are cleared and memory has answered; the pipeline is on top.
     """
-    words = ceil(n * dimensions * 8 / data_width)
     raw_lanes = min(byte_lanes, data_width // 8)
     beats_in = ceil(dimensions / raw_lanes)
     out = sums_cycles(beats * byte_lanes, raw_lanes, most_features)
-    moved = max(words + out, n * beats_in + out, ceil(words / n) + n * out)
+    waits = (n - 1) // 2 if beats_in == out else 0
+    moved = max(n * beats_in + out, beats_in + n * out) + waits
     clear = sums_cycles(most_features, raw_lanes, most_features)
-    return moved + clear + raw_lanes.bit_length() + 18
+    return moved + max(clear + 1, FIRST_BEAT) + raw_lanes.bit_length() + 8
 
 
 def phase_cycles(
@@ -111,4 +116,4 @@ def job_cycles(*job: Any, latency: int = 0, **sizes: Any) -> int:
     outstanding hide it, it counts once for the first read and once for the answer to the last
     write.
     """
-    return sum(phase_cycles(*job, **sizes).values()) + 13 + 2 * latency
+    return sum(phase_cycles(*job, **sizes).values()) + 16 + 2 * latency

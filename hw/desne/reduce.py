@@ -37,7 +37,8 @@ class Reduce(wiring.Component):
     Latency: `latency` cycles from the last beat of a sample until the first beat of its features is
     valid, when nothing before it is in the way; the first beat of ``bytes`` is taken `clearing`
     cycles after ``start``. Throughput: a beat of features takes `rows` = W / banks cycles, where
-    banks is F / 16 within 1..B; a sample max(sample_beats, rows * beats).
+    banks is F / 16 within 1..B; a sample max(sample_beats, rows * beats), and every other sample a
+    cycle more when the two are equal.
 
     Parameters
     ----------
