@@ -9,7 +9,7 @@ from rich.table import Table
 
 from host.console import console, work_progress
 from host.errors import HardwareError, UserError, one_sentence
-from hw.config import PRESETS, Configuration
+from hw.config import PRESETS, Configuration, load
 from hw.desne.distance_array import DistanceArray
 from rtl_gen.blocks import BLOCKS
 from rtl_gen.verilog import GenerationError, generate, top_name
@@ -24,7 +24,9 @@ TARGET_MHZ = 100.0
 
 
 def main(
-    preset: Annotated[str, typer.Option(help=f"Named configuration: {', '.join(PRESETS)}.")],
+    preset: Annotated[
+        str, typer.Option(help=f"Named configuration ({', '.join(PRESETS)}) or a TOML file.")
+    ],
     block: Annotated[
         list[str] | None,
         typer.Option(help=f"Only this block (may be repeated).  [default: {', '.join(DEFAULT)}]"),
@@ -52,8 +54,12 @@ def main(
     Example: python -m scripts.synth --preset edge --block top --seeds "1 2 3" --check
     """
     with one_sentence():
-        if preset not in PRESETS:
-            raise UserError(f"unknown preset {preset!r}: there are {', '.join(PRESETS)}")
+        try:
+            config = load(preset)
+        except ValueError as error:
+            raise UserError(str(error)) from None
+        if (check or update) and preset not in PRESETS:
+            raise UserError(f"{preset} is no preset: it has no baseline to --check or --update")
         names = block or list(DEFAULT)
         if unknown := sorted(set(names) - set(FACTORIES)):
             raise UserError(f"unknown block {unknown[0]!r}: there are {', '.join(FACTORIES)}")
@@ -61,12 +67,12 @@ def main(
             chosen = sorted({int(seed) for seed in seeds.replace(",", " ").split()})
         except ValueError:
             raise UserError(f'--seeds {seeds!r}: give whole numbers, such as "1 2 3"') from None
-        path = baseline.path_of(preset)
+        path = baseline.path_of(config.name)
         try:
-            before = baseline.read(path)
+            before = baseline.read(path) if check or update else {}
             if check and (missing := [name for name in names if name not in before]):
                 raise UserError(f"{path} has no figures of {missing[0]}: make them with --update")
-            measured = _measure(PRESETS[preset], names, chosen)
+            measured = _measure(config, names, chosen)
             sentences = [
                 sentence
                 for name in (names if check else ())
@@ -76,9 +82,9 @@ def main(
             raise UserError(str(error)) from error
         except (tools.SynthesisError, HarnessError, GenerationError) as error:
             raise HardwareError(str(error)) from error
-        console.print(_table(PRESETS[preset], measured))
+        console.print(_table(config, measured))
         if update:
-            baseline.write(path, preset, flow.DEVICE, measured)
+            baseline.write(path, config.name, flow.DEVICE, measured)
             console.print(f"Written: {path}", highlight=False, soft_wrap=True)
         if check:
             for name in names:

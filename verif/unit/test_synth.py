@@ -2,6 +2,7 @@
 """scripts/synth: what it reads from reports, what it calls worse, and one block for real."""
 
 import copy
+import dataclasses
 import json
 
 import pytest
@@ -161,7 +162,7 @@ app.command()(command.main)
 @pytest.mark.parametrize(
     "arguments, said",
     [
-        (["--preset", "huge"], "unknown preset 'huge'"),
+        (["--preset", "huge"], "huge is neither a preset (tiny, edge, train, wide) nor a conf"),
         (["--preset", "tiny", "--block", "engine"], "unknown block 'engine'"),
         (["--preset", "tiny", "--seeds", "one"], "give whole numbers"),
         (["--preset", "tiny", "--block", "lite_slave", "--check"], "has no figures of lite_slave"),
@@ -170,6 +171,27 @@ app.command()(command.main)
 def test_bad_input(arguments, said):
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2 and said in result.stderr.replace("\n", " ")
+
+
+def test_a_configuration_of_ones_own(tmp_path, monkeypatch):
+    """From a TOML file; it has figures, and no baseline."""
+    own = dataclasses.replace(PRESETS["tiny"], name="own", rows=4)
+    source = tmp_path / "own.toml"
+    source.write_text(
+        "".join(f"{key} = {json.dumps(value)}\n" for key, value in dataclasses.asdict(own).items())
+    )
+    asked = []
+    monkeypatch.setattr(
+        command, "_measure", lambda *given: asked.append(given) or {"top": entry({1: 100.0})}
+    )
+    arguments = ["--preset", str(source), "--block", "top", "--seeds", "1"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert asked == [(own, ["top"], [1])] and "own on" in result.stdout
+    for option in ("--check", "--update"):
+        result = CliRunner().invoke(app, [*arguments, option])
+        assert result.exit_code == 2 and "is no preset" in result.stderr.replace("\n", " ")
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("factor, status", [(1.0, 0), (2.0, 1)])
