@@ -28,6 +28,8 @@ SCRIPT = (
 SQUARED_CELLS = 46_340
 """nextpnr 0.11.1 squares the number of cells in 32 bits for its limit of attempts to place a cell;
 with more cells that overflows, and it would give up soon. Yosys counts more than nextpnr places."""
+LARGE = ("--placer-heap-cell-placement-timeout", "0", "--router", "router2")
+"""For designs with more cells: no limit, and the router that gets to an end with as many wires."""
 
 
 def synthesize(tool: Tool, block: Block) -> Path:
@@ -60,7 +62,7 @@ def place(tool: Tool, block: Block, netlist: Path, seed: int, target_mhz: float)
     options = (*DEVICE_OPTIONS, "--lpf-allow-unconstrained", "--timing-allow-fail")
     options += ("--freq", f"{target_mhz:g}", "--seed", str(seed))
     if sum(cells_in(netlist.parent / "cells.json").values()) > SQUARED_CELLS:
-        options += ("--placer-heap-cell-placement-timeout", "0")  # no limit
+        options += LARGE
     key = {"netlist": netlist.parent.name, "options": options, "nextpnr": tool.version}
 
     def make(folder: Path) -> None:

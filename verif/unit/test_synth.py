@@ -4,6 +4,7 @@
 import copy
 import dataclasses
 import json
+import sys
 
 import pytest
 from typer import Typer
@@ -267,6 +268,28 @@ def test_the_harness_needs_a_clock():
     del document["modules"]["small"]["ports"]["clk"]
     with pytest.raises(harness.HarnessError, match="small has no clock"):
         harness.between_registers(document, "small")
+
+
+@pytest.mark.parametrize("cells, more", [(46_340, ()), (46_341, flow.LARGE)])
+def test_a_large_design_gets_its_own_options(tmp_path, monkeypatch, cells, more):
+    """The tool stands aside: it writes the report, and keeps what it was asked."""
+    monkeypatch.setenv("NMS_BUILD", str(tmp_path / "build"))
+    statistics = {"design": {"num_cells_by_type": {"LUT4": cells}}}
+    (tmp_path / "cells.json").write_text(json.dumps(statistics))
+    tool = tmp_path / "tool.py"
+    tool.write_text(
+        f"import sys; open('report.json', 'w').write({json.dumps(json.dumps(report(100.0)))}); "
+        "open('asked', 'w').write(' '.join(sys.argv))"
+    )
+    nextpnr = tools.Tool(
+        command=(sys.executable, str(tool)), name="nextpnr-ecp5", version=str(cells)
+    )
+    block = Block(top="small", verilog="", entry={})
+    made = flow.place(nextpnr, block, tmp_path / "netlist.json", 7, 100.0)
+    asked = (made.parent / "asked").read_text()
+    assert "--seed 7 " in asked and "--freq 100 " in asked
+    assert ("--router router2" in asked) == bool(more)
+    assert all(option in asked for option in more)
 
 
 @pytest.mark.slow
