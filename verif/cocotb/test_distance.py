@@ -161,7 +161,7 @@ def test_reset_anywhere(seed):
 
 @pytest.mark.slow
 def test_full_tile_of_edge(seed):
-    run("full_tile", "edge", seed, latency=16)
+    run("full_tile", "edge", seed, latency=14)
 
 
 @pytest.mark.slow
