@@ -51,7 +51,7 @@ class Tile:
 
     def predicted(self, latency: int = 0) -> int:
         """Cycles by golden's model."""
-        return predicted_cycles(*self._asked, latency)
+        return predicted_cycles(*self._asked, latency=latency)
 
     def predicted_phases(self) -> dict[str, int]:
         """The same, phase by phase."""

@@ -11,34 +11,18 @@ from hw.config import Configuration
 from hw.desne.beta_search import default_lanes
 
 
-def predicted_cycles(
-    config: Configuration,
-    dimensions: int,
-    table: ReduceTable,
-    parameters: Parameters,
-    budget: int,
-    expected: TileResult,
-    latency: int = 0,
-) -> int:
+def predicted_cycles(*tile: Any, latency: int = 0) -> int:
     """Cycles of the job, as the register count_cycles has them, when no channel pauses.
 
-    dimensions: bytes of a sample. expected: golden's answer; the grid rule's time depends on the
-    map. latency: of the memory, cycles.
+    tile: as of _symbols. latency: of the memory, cycles.
     """
-    job, sizes = _symbols(config, dimensions, table, parameters, budget, expected)
+    job, sizes = _symbols(*tile)
     return job_cycles(*job, **sizes, latency=latency)
 
 
-def predicted_phases(
-    config: Configuration,
-    dimensions: int,
-    table: ReduceTable,
-    parameters: Parameters,
-    budget: int,
-    expected: TileResult,
-) -> dict[str, int]:
-    """The same, phase by phase, as golden.cycles.phase_cycles has them."""
-    job, sizes = _symbols(config, dimensions, table, parameters, budget, expected)
+def predicted_phases(*tile: Any) -> dict[str, int]:
+    """The same, phase by phase, as golden.cycles.phase_cycles has them. tile: as of _symbols."""
+    job, sizes = _symbols(*tile)
     return phase_cycles(*job, **sizes)
 
 
@@ -50,7 +34,11 @@ def _symbols(
     budget: int,
     expected: TileResult,
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What golden's model is told of the job, and of the configuration."""
+    """What golden's model is told of the job, and of the configuration.
+
+    dimensions: bytes of a sample. expected: golden's answer; the grid rule's time depends on the
+    map.
+    """
     n = len(expected.coordinates)
     quarters = round(4 * parameters.drop)
     left = candidates(expected.neighbours, budget, quarters)
